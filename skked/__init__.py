@@ -1,0 +1,41 @@
+"""skked: distil any fitted model into a tiny student that explains itself.
+
+::
+
+                y ────────────────────────────────────────────────────────────────┐
+    X ─► teacher ─► superfeatures ─► explanations ─► chimeric set ─► student ─► explain / report / export
+         f(x) (n,C)   labels (d,)     phi (n,M,C)      X', donors      numpy weights
+                                      base (C,)
+
+Public names are imported on first use, so ``import skked`` loads neither torch nor shap nor numba.
+"""
+
+import importlib
+import importlib.metadata
+
+__version__ = importlib.metadata.version("skked")
+
+_HOME_OF = {
+    "KEDClassifier": "skked._students.ked",
+    "KEDRegressor": "skked._students.ked",
+    "KDClassifier": "skked._students.kd",
+    "KDRegressor": "skked._students.kd",
+    "SuperfeatureClustering": "skked._superfeatures",
+    "GroupShapleyExplainer": "skked._explanations",
+    "make_chimeric_set": "skked._chimera",
+    "distillation_report": "skked._report",
+    "agreement_score": "skked._metrics",
+    "explanation_agreement_score": "skked._metrics",
+}
+
+__all__ = sorted(_HOME_OF)  # noqa: PLE0605
+
+
+def __getattr__(name):
+    if name in _HOME_OF:
+        return getattr(importlib.import_module(_HOME_OF[name]), name)
+    raise AttributeError(f"module 'skked' has no attribute {name!r}; its public names are {', '.join(__all__)}.")
+
+
+def __dir__():
+    return [*__all__, "__version__"]

@@ -1,0 +1,53 @@
+"""scikit-learn's parameter validation, imported in this one place, and friendly errors for optional imports."""
+
+import importlib
+
+from sklearn.utils._param_validation import (  # the only private scikit-learn import of the package
+    HasMethods,
+    Hidden,
+    Interval,
+    InvalidParameterError,
+    StrOptions,
+    validate_params,
+)
+
+__all__ = [
+    "HasMethods",
+    "Hidden",
+    "Interval",
+    "InvalidParameterError",
+    "StrOptions",
+    "optional_import",
+    "validate_params",
+]
+
+
+def optional_import(module, *, extra, purpose):
+    """Import ``module``, or say which extra of skked brings it.
+
+    Parameters
+    ----------
+    module : str
+        Name of the module, such as ``"onnx"``.
+    extra : str
+        The extra of skked that installs it.
+    purpose : str
+        What needs it, for the message.
+
+    Returns
+    -------
+    module
+        The imported module.
+
+    Raises
+    ------
+    ImportError
+        If the module is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ImportError(
+            f"{purpose} needs {module.split('.')[0]!r}, which is not installed. "
+            f"Install it with: pip install 'skked[{extra}]'."
+        ) from error
