@@ -1,0 +1,1 @@
+"""Students: one file per method, one template with hooks."""

@@ -1,0 +1,1 @@
+"""The only room that imports torch at the top: networks, losses, gradients, the training loop."""

@@ -1,0 +1,387 @@
+"""One training loop for every student, and for many students at once."""
+
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+import torch
+
+from skked._torch._device import one_thread, resolve_device
+from skked._torch._losses import DistillationLoss, cosine_decay
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """What a student learns from; rows first. Contributions are None where no explanation is used.
+
+    Shape
+    -----
+    Z : (n, d) float32, encoded rows; hard : (n, K), labels in link space; soft : (n, K), the teacher's scores;
+    phi : (n, M, K), the teacher's contributions, or None; weight : (n,), row weights;
+    hard_weight : (n,), row weights of the label term, 0 where there is no label;
+    phi_weight : (n,), row weights of the explanation term, 0 where there is no explanation.
+    """
+
+    Z: np.ndarray
+    hard: np.ndarray
+    soft: np.ndarray
+    phi: np.ndarray | None
+    weight: np.ndarray
+    hard_weight: np.ndarray
+    phi_weight: np.ndarray
+
+    def __len__(self):
+        return len(self.Z)
+
+    def take(self, index):
+        """The same for some rows."""
+        phi = None if self.phi is None else self.phi[index]
+        weights = (self.weight[index], self.hard_weight[index], self.phi_weight[index])
+        return TrainingSet(self.Z[index], self.hard[index], self.soft[index], phi, *weights)
+
+    def to_tensors(self, device):
+        """The same as tensors, row weights as columns."""
+
+        def tensor(array):
+            return torch.as_tensor(np.ascontiguousarray(array, dtype=np.float32), device=device)
+
+        phi = None if self.phi is None else tensor(self.phi)
+        weights = (tensor(weight)[:, None] for weight in (self.weight, self.hard_weight, self.phi_weight))
+        return TrainingSet(tensor(self.Z), tensor(self.hard), tensor(self.soft), phi, *weights)
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Sizes of the student's branches.
+
+    Attributes
+    ----------
+    inputs : list of int arrays
+        Encoded columns of each branch.
+    widths : list (layers) of int arrays, shape (n_branches,)
+        Units of each branch in each layer, the outputs last.
+    n_inputs : int
+        Encoded columns.
+    """
+
+    inputs: list
+    widths: list
+    n_inputs: int
+
+    def blocks(self):
+        """Rows and columns of every branch's block in the layers' matrices: list of lists of (rows, slice)."""
+        layers, rows = [], self.inputs
+        for width in self.widths:
+            stops = np.cumsum(width)
+            columns = [slice(stop - size, stop) for stop, size in zip(stops, width, strict=True)]
+            layers.append(list(zip(rows, columns, strict=True)))
+            rows = [np.arange(block.start, block.stop) for block in columns]
+        return layers
+
+    def shapes(self):
+        """Shapes of the layers' matrices."""
+        totals = [self.n_inputs, *(int(np.sum(width)) for width in self.widths)]
+        return list(zip(totals[:-1], totals[1:], strict=True))
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast to train; names as in scikit-learn's ``MLPClassifier``."""
+
+    max_iter: int
+    batch_size: int
+    learning_rate_init: float
+    alpha: float
+    n_iter_no_change: int | None = None
+    tol: float = 0.0
+
+
+@dataclass
+class Trained:
+    """Weights of one candidate, its loss per epoch, and the epochs it ran."""
+
+    coefs: list
+    intercepts: list
+    loss_curve: list = field(default_factory=list)
+    validation_curve: list = field(default_factory=list)
+    best_epoch: int = 0
+
+
+class _Parameters:
+    """All weights of all candidates in one buffer, seen layer by layer."""
+
+    def __init__(self, architecture, n_candidates, device):
+        self.shapes = architecture.shapes()
+        sizes = [size for n_in, n_out in self.shapes for size in (n_in * n_out, n_out)]
+        self.splits = sizes
+        self.flat = torch.zeros(n_candidates, sum(sizes), device=device)
+        self.coefs, self.intercepts = self.views(self.flat)
+
+    def views(self, flat):
+        """Matrices (candidates, in, out) and biases (candidates, 1, out) of every layer of a flat buffer."""
+        coefs, intercepts, start = [], [], 0
+        for n_in, n_out in self.shapes:
+            coefs.append(flat[:, start : start + n_in * n_out].view(-1, n_in, n_out))
+            start += n_in * n_out
+            intercepts.append(flat[:, start : start + n_out].view(-1, 1, n_out))
+            start += n_out
+        return coefs, intercepts
+
+
+def _initialise(parameters, architecture, seeds, initial):
+    """He's uniform weights in the blocks, zero elsewhere; or the given weights."""
+    trainable = torch.zeros_like(parameters.flat[:1])
+    decayed = torch.zeros_like(trainable)
+    trainable_coefs, trainable_biases = parameters.views(trainable)
+    decayed_coefs, _ = parameters.views(decayed)
+    blocks = architecture.blocks()
+    for layer, branches in enumerate(blocks):
+        trainable_biases[layer][:] = 1
+        for rows, columns in branches:
+            trainable_coefs[layer][0, rows, columns] = 1
+            decayed_coefs[layer][0, rows, columns] = 1
+    for candidate, seed in enumerate(seeds):
+        rng = np.random.RandomState(seed)
+        for layer, branches in enumerate(blocks):
+            for branch, (rows, columns) in enumerate(branches):
+                if initial is None:
+                    n_out = columns.stop - columns.start
+                    bound = np.sqrt((6.0 if layer < len(blocks) - 1 else 3.0) / max(1, len(rows)))
+                    coef = rng.uniform(-bound, bound, (len(rows), n_out))
+                    bias = rng.uniform(-bound, bound, n_out) if layer < len(blocks) - 1 else np.zeros(n_out)
+                else:
+                    coef, bias = initial[0][layer][branch], initial[1][layer][branch]
+                parameters.coefs[layer][candidate, rows, columns] = torch.as_tensor(coef).to(parameters.flat)
+                parameters.intercepts[layer][candidate, 0, columns] = torch.as_tensor(bias).to(parameters.flat)
+    return trainable, decayed
+
+
+class _Students:
+    """Forward and backward pass of all candidates on shared rows."""
+
+    def __init__(self, parameters, n_superfeatures, n_outputs):
+        self.parameters = parameters
+        self.shape = (n_superfeatures, n_outputs)
+
+    def forward(self, Z):
+        """Contributions (candidates, rows, M, K) and the activations that the backward pass needs."""
+        coefs, intercepts = self.parameters.coefs, self.parameters.intercepts
+        hidden = Z.expand(len(coefs[0]), *Z.shape)
+        activations = [hidden]
+        for coef, intercept in zip(coefs[:-1], intercepts[:-1], strict=True):
+            hidden = torch.baddbmm(intercept, hidden, coef).relu_()
+            activations.append(hidden)
+        phi = torch.baddbmm(intercepts[-1], hidden, coefs[-1])
+        return phi.view(*phi.shape[:2], *self.shape), activations
+
+    def backward(self, gradient, activations, out):
+        """Gradient of every weight, written into the flat buffer ``out``."""
+        grad_coefs, grad_intercepts = self.parameters.views(out)
+        gradient = gradient.reshape(*gradient.shape[:2], -1)
+        for layer in range(len(activations) - 1, -1, -1):
+            torch.bmm(activations[layer].transpose(1, 2), gradient, out=grad_coefs[layer])
+            torch.sum(gradient, 1, keepdim=True, out=grad_intercepts[layer])
+            if layer:
+                gradient = torch.bmm(gradient, self.parameters.coefs[layer].transpose(1, 2))
+                gradient.mul_(activations[layer] > 0)
+
+
+class _Adam:
+    """Adam with decoupled weight decay on one flat buffer."""
+
+    def __init__(self, flat, decayed, alpha, betas=(0.9, 0.99), epsilon=1e-8):
+        self.flat, self.decayed, self.alpha = flat, decayed, alpha
+        self.betas, self.epsilon = betas, epsilon
+        self.mean, self.square = torch.zeros_like(flat), torch.zeros_like(flat)
+        self.n_steps = 0
+
+    def step(self, gradient, learning_rate):
+        self.n_steps += 1
+        first, second = self.betas
+        self.mean.lerp_(gradient, 1 - first)
+        self.square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
+        corrected = (self.square / (1 - second**self.n_steps)).sqrt_().add_(self.epsilon)
+        if self.alpha:
+            self.flat.addcmul_(self.flat, self.decayed, value=-learning_rate * self.alpha)
+        self.flat.addcdiv_(self.mean, corrected, value=-learning_rate / (1 - first**self.n_steps))
+
+
+def _batches(n_rows, n_extra, batch_size, extra_per_batch, rng):
+    """Row indices of one epoch: every real row once, beside a share of the extra rows, all batches of one size."""
+    n_steps = max(1, -(-n_rows // batch_size))
+    size = -(-n_rows // n_steps)
+    order = np.resize(rng.permutation(n_rows), n_steps * size).reshape(n_steps, size)
+    if not n_extra:
+        return order
+    wanted = n_steps * extra_per_batch
+    extra = np.concatenate([rng.permutation(n_extra) for _ in range(-(-wanted // n_extra))])[:wanted]
+    return np.hstack([order, n_rows + extra.reshape(n_steps, extra_per_batch)])
+
+
+def train(
+    architecture,
+    base,
+    n_superfeatures,
+    real,
+    schedule,
+    *,
+    kind,
+    distillation_weight,
+    explanation_weight,
+    temperature,
+    explanation_temperature,
+    seeds,
+    chimeric=None,
+    validation=None,
+    initial=None,
+    device="auto",
+    on_epoch=None,
+):
+    """Train candidates of one architecture on shared batches.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        Sizes of the branches.
+    base : array, shape (K,)
+        The score of a row that says nothing; fixed.
+    n_superfeatures : int
+        M.
+    real, chimeric, validation : TrainingSet
+        Rows of the table; rows that every batch adds to them; rows that choose the best epoch.
+    schedule : Schedule
+        Epochs, batch, learning rate, weight decay.
+    kind : {"softmax", "sigmoid", "identity"}
+        The link.
+    distillation_weight, explanation_weight, temperature, explanation_temperature : sequence of float
+        λ, μ, T, τ of each candidate.
+    seeds : sequence of int
+        Seed of each candidate's first weights; the first one also orders the rows.
+    initial : (coefs, intercepts), optional
+        Weights to start from.
+    device : str
+        A torch device or "auto".
+    on_epoch : callable, optional
+        Called with the epoch's number and the mean loss.
+
+    Returns
+    -------
+    list of Trained
+        One per candidate.
+    """
+    device = resolve_device(device)
+    with one_thread(), torch.no_grad():
+        n_candidates = len(seeds)
+        parameters = _Parameters(architecture, n_candidates, device)
+        trainable, decayed = _initialise(parameters, architecture, seeds, initial)
+        loss = DistillationLoss(
+            kind,
+            **{
+                name: torch.tensor(values, dtype=torch.float32, device=device)
+                for name, values in (
+                    ("distillation_weight", distillation_weight),
+                    ("explanation_weight", explanation_weight),
+                    ("temperature", temperature),
+                    ("explanation_temperature", explanation_temperature),
+                )
+            },
+        )
+        base = torch.as_tensor(np.asarray(base, dtype=np.float32), device=device)
+        n_real, n_chimeric = len(real), 0 if chimeric is None else len(chimeric)
+        rows = _stacked(real, chimeric).to_tensors(device)
+        held_out = None if validation is None else validation.to_tensors(device)
+        students = _Students(parameters, n_superfeatures, len(base))
+        gradient = torch.zeros_like(parameters.flat)
+        optimiser = _Adam(parameters.flat, decayed, schedule.alpha)
+        rng = np.random.RandomState(seeds[0])
+        batch_size = min(schedule.batch_size, n_real)
+        extra_per_batch = int(np.ceil(batch_size * min(n_chimeric / n_real, 5.0)))
+        n_steps = schedule.max_iter * max(1, -(-n_real // batch_size))
+        curves, best = _Curves(n_candidates), _Best(parameters.flat)
+        step = 0
+        for epoch in range(schedule.max_iter):
+            epoch_loss = 0.0
+            for index in _batches(n_real, n_chimeric, batch_size, extra_per_batch, rng):
+                batch = rows.take(torch.as_tensor(index, device=device))
+                phi, activations = students.forward(batch.Z)
+                students.backward(loss.gradient(phi, base, batch) / len(index), activations, gradient)
+                gradient.mul_(trainable)
+                optimiser.step(gradient, schedule.learning_rate_init * cosine_decay(step, n_steps))
+                step += 1
+            epoch_loss = loss.value(phi, base, batch) / len(index)
+            curves.training.append(epoch_loss.cpu().numpy())
+            if not np.isfinite(curves.training[-1]).all():
+                raise FloatingPointError(
+                    f"The student's loss became {curves.training[-1]} in epoch {epoch + 1}. Lower "
+                    f"learning_rate_init={schedule.learning_rate_init} or look for huge values in the table."
+                )
+            if held_out is not None:
+                phi, _ = students.forward(held_out.Z)
+                held_out_loss = loss.value(phi, base, held_out) / held_out.weight.sum()
+                curves.validation.append(held_out_loss.cpu().numpy())
+                best.update(parameters.flat, held_out_loss, epoch, schedule.tol)
+            if on_epoch is not None:
+                on_epoch(epoch + 1, float(epoch_loss.mean()))
+            if held_out is not None and schedule.n_iter_no_change is not None:
+                if epoch - int(best.epoch.max()) >= schedule.n_iter_no_change:
+                    break
+        flat = parameters.flat if held_out is None else best.flat
+        return _extract(parameters, flat, architecture, curves, best)
+
+
+def _stacked(real, chimeric):
+    if chimeric is None:
+        return real
+    pairs = [(getattr(real, part.name), getattr(chimeric, part.name)) for part in fields(TrainingSet)]
+    return TrainingSet(*(None if above is None else np.concatenate([above, below]) for above, below in pairs))
+
+
+class _Curves:
+    """Losses per epoch."""
+
+    def __init__(self, n_candidates):
+        self.n_candidates = n_candidates
+        self.training, self.validation = [], []
+
+    def of(self, candidate):
+        return [float(loss[candidate]) for loss in self.training], [float(loss[candidate]) for loss in self.validation]
+
+
+class _Best:
+    """Weights of every candidate at the epoch with the lowest held-out loss."""
+
+    def __init__(self, flat):
+        self.flat = flat.clone()
+        self.loss = torch.full((len(flat),), torch.inf, device=flat.device)
+        self.epoch = torch.zeros(len(flat), dtype=torch.long, device=flat.device)
+
+    def update(self, flat, loss, epoch, tol):
+        better = loss < self.loss - tol
+        self.flat = torch.where(better[:, None], flat, self.flat)
+        self.loss = torch.where(better, loss, self.loss)
+        self.epoch = torch.where(better, epoch, self.epoch)
+
+
+def _extract(parameters, flat, architecture, curves, best):
+    coefs, intercepts = (
+        [array.cpu().numpy() for array in arrays] for arrays in parameters.views(flat)
+    )
+    blocks = architecture.blocks()
+    trained = []
+    for candidate in range(len(flat)):
+        training, validation = curves.of(candidate)
+        trained.append(
+            Trained(
+                [
+                    [np.ascontiguousarray(coefs[layer][candidate][rows, columns]) for rows, columns in branches]
+                    for layer, branches in enumerate(blocks)
+                ],
+                [
+                    [intercepts[layer][candidate][0, columns].copy() for _, columns in branches]
+                    for layer, branches in enumerate(blocks)
+                ],
+                training,
+                validation,
+                int(best.epoch[candidate]),
+            )
+        )
+    return trained
