@@ -1,0 +1,139 @@
+"""From what users pass to one of the two kinds of table, with scikit-learn's own messages where it has them."""
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from sklearn.utils.validation import validate_data
+
+from skked._table._columns import column_kind, numbers_of
+
+__all__ = ["as_table", "check_table", "is_numeric"]
+
+
+def check_table(estimator, X, *, reset):
+    """Validate user input and set or check ``n_features_in_`` and ``feature_names_in_``.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        Gets the two attributes when `reset`; otherwise must have them.
+    X : array-like, DataFrame or other frame of shape (n_samples, n_features)
+        Numbers, truth values, texts and categories; NaN, None and NA mean missing. Frames of other libraries are
+        converted to pandas.
+    reset : bool
+        True in ``fit``, False everywhere else.
+
+    Returns
+    -------
+    ndarray or DataFrame of shape (n_samples, n_features)
+        Arrays of numbers come back as float64 (float32 is kept), pandas frames as they are, arrays that hold texts as
+        a DataFrame with the columns ``x0, x1, ...``.
+
+    Raises
+    ------
+    TypeError
+        If X is sparse, or a column holds dates, durations, complex numbers or containers.
+    ValueError
+        If X is not two-dimensional, is empty, holds infinite values, repeats a column name, or has other columns
+        than in ``fit``.
+    """
+    if not reset and _is_ready(estimator, X):
+        return X
+    table = as_table(X)
+    if isinstance(table, pd.DataFrame):
+        _check_frame(table, context=f" by {type(estimator).__name__}")
+        # Arrays have no names of their own, so what was an array of texts is checked as one.
+        validate_data(estimator, table if _is_frame(X) else table.to_numpy(), reset=reset, skip_check_array=True)
+        return table
+    return validate_data(estimator, table, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan")
+
+
+def as_table(X):
+    """Turn any frame into a pandas DataFrame, and an array that holds texts too; leave anything else alone.
+
+    Parameters
+    ----------
+    X : array-like, DataFrame or other frame
+
+    Returns
+    -------
+    DataFrame, or `X` itself where it is neither a frame nor an array with texts
+    """
+    if isinstance(X, pd.DataFrame) or sparse.issparse(X):
+        return X
+    if _is_frame(X):
+        return X.to_pandas() if hasattr(X, "to_pandas") else pd.api.interchange.from_dataframe(X)
+    if isinstance(X, (list, tuple)) and any(isinstance(value, str) for row in X for value in _items(row)):
+        X = np.array(X, dtype=object)
+    if isinstance(X, np.ndarray) and X.dtype.kind in "OUST" and X.ndim == 2 and X.size:
+        return _from_objects(X)
+    return X
+
+
+def is_numeric(X):
+    """Whether a table holds numbers and truth values only.
+
+    Parameters
+    ----------
+    X : ndarray or DataFrame of shape (n_samples, n_features)
+
+    Returns
+    -------
+    bool
+    """
+    if not isinstance(X, pd.DataFrame):
+        return True
+    return all(column_kind(X.iloc[:, j]) != "category" for j in range(X.shape[1]))
+
+
+def _is_ready(estimator, X):
+    """The fast path of prediction: a float array that nothing needs to be said about."""
+    return (
+        type(X) is np.ndarray
+        and X.dtype.char in "fd"
+        and X.ndim == 2
+        and X.shape[0] > 0
+        and X.shape[1] == getattr(estimator, "n_features_in_", -1)
+        and not hasattr(estimator, "feature_names_in_")
+        and not np.isinf(X).any()
+    )
+
+
+def _is_frame(X):
+    return hasattr(X, "columns") and (
+        isinstance(X, pd.DataFrame) or hasattr(X, "to_pandas") or hasattr(X, "__dataframe__")
+    )
+
+
+def _items(row):
+    return row if isinstance(row, (list, tuple)) else ()
+
+
+def _from_objects(X):
+    """An array of Python objects as a DataFrame if it holds texts, else as the array of numbers it is."""
+    frame = pd.DataFrame(X, columns=[f"x{j}" for j in range(X.shape[1])]).infer_objects()
+    kinds = [column_kind(frame.iloc[:, j]) for j in range(frame.shape[1])]
+    if "category" in kinds:
+        return frame
+    return np.column_stack([numbers_of(frame.iloc[:, j]) for j in range(frame.shape[1])])
+
+
+def _check_frame(X, *, context):
+    if isinstance(X.columns, pd.MultiIndex):
+        raise ValueError(
+            f"Expected one level of column names, got {X.columns.nlevels}. "
+            "Join them first, such as X.columns = ['_'.join(name) for name in X.columns]."
+        )
+    if not X.columns.is_unique:
+        repeated = list(X.columns[X.columns.duplicated()].unique())
+        raise ValueError(f"Expected distinct column names, got {repeated} more than once. Rename or drop the copies.")
+    for count, what in zip(X.shape, ("sample(s)", "feature(s)"), strict=True):
+        if count == 0:
+            raise ValueError(f"Found array with 0 {what} (shape={X.shape}) while a minimum of 1 is required{context}.")
+    for j in range(X.shape[1]):
+        column = X.iloc[:, j]
+        if column_kind(column) == "numeric" and np.isinf(numbers_of(column)).any():
+            raise ValueError(
+                f"Column {column.name!r} contains infinity (inf). Replace infinite values by numbers, "
+                "or by NaN if they stand for missing values."
+            )

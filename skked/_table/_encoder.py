@@ -1,0 +1,223 @@
+"""Any table as the float32 matrix that a small neural network reads."""
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from skked._table._categories import fit_category, look_up
+from skked._table._columns import column_kind, levels_of, numbers_of
+from skked._table._rows import column_names
+from skked._table._scaling import mean_and_scale, median_and_scale
+
+__all__ = ["TableEncoder"]
+
+_LARGEST_SCORE = 1e6  # keeps the square below within range; the clipped value no longer changes there
+_BLOCK_VALUES = 1 << 20  # values encoded at a time, 8 MiB in float64: stays in cache, bounds the memory
+
+
+class TableEncoder(BaseEstimator):
+    """Encode a table of numbers, truth values and categories as a float32 matrix.
+
+    The encoded columns are, in this order: one per numeric column, one missing-indicator per numeric column that had
+    missing values in ``fit``, then a block per category column.
+
+    Parameters
+    ----------
+    max_onehot : int, default=12
+        Category columns with at most this many frequent levels are one-hot encoded; others get target codes where
+        `codes_target` is given, else one-hot columns for the `max_onehot` heaviest levels.
+    min_share : float, default=0.005
+        Levels with a smaller share of the weight are pooled into one column ``other``.
+    max_codes : int, default=4
+        Largest number of code columns for one category column.
+    smoothing : float, default=10.0
+        Number of rows of average weight by which a level's code is drawn towards the mean of all rows.
+    clip : float, default=3.0
+        Numeric values are scaled robustly and squeezed smoothly into (-clip, clip).
+
+    Attributes
+    ----------
+    columns_ : int array of shape (n_encoded,)
+        Input column of each encoded column.
+    numeric_columns_ : int array of shape (n_numeric,)
+        Input columns that are read as numbers; they fill the encoded columns ``0 .. n_numeric - 1``.
+    centre_, scale_ : float64 arrays of shape (n_numeric,)
+        A value x is scored ``z = (x - centre) * scale``. The scale of a constant column is 0.
+    indicators_ : int array of shape (n_indicators,)
+        Positions in `numeric_columns_` whose missingness is encoded as 0 or 1.
+    category_columns_ : int array of shape (n_categories,)
+        Input columns that are read as categories.
+    levels_ : list of list of str
+        The known levels of each category column.
+    tables_ : list of float32 arrays of shape (n_levels + 2, width)
+        The encoded block of each level; then that of an unknown level; then that of a missing value.
+    feature_names_out_ : list of str of length n_encoded
+        Names of the encoded columns.
+    n_features_in_ : int
+        Number of input columns.
+
+    Notes
+    -----
+    A number is encoded as ``z / sqrt(1 + (z / clip)^2)``, computed in float64, a missing one as 0. Its centre is the
+    weighted median; one unit of z is the weighted interquartile range over 1.349 (a standard deviation, if normal)
+    or, where that is zero, the median distance of the values that differ from the median: a column that is almost
+    always 0 is scaled by its typical other value. A truth value is encoded as itself minus its mean.
+
+    Each category block is centred: a level's one-hot column is 1 minus its share there and minus its share elsewhere,
+    so that the zero vector, which stands for a level that ``fit`` had no example of, is the average row. Two levels
+    share one column. The target code of a level is the weighted mean of `codes_target` over its rows, drawn towards
+    the mean of all rows, rotated to its principal components and scaled to unit spread of the first one.
+
+    Every row is encoded by itself, whatever rows are with it.
+    """
+
+    def __init__(self, *, max_onehot=12, min_share=0.005, max_codes=4, smoothing=10.0, clip=3.0):
+        self.max_onehot = max_onehot
+        self.min_share = min_share
+        self.max_codes = max_codes
+        self.smoothing = smoothing
+        self.clip = clip
+
+    def fit(self, X, y=None, sample_weight=None, *, codes_target=None):
+        """Learn scales, levels and codes.
+
+        Parameters
+        ----------
+        X : ndarray or DataFrame of shape (n_samples, n_features)
+            A checked table.
+        y : ignored
+        sample_weight : array of shape (n_samples,), default=None
+        codes_target : array of shape (n_samples,) or (n_samples, n_targets), default=None
+            What the codes of high-cardinality columns shall tell, such as a teacher's out-of-fold scores.
+
+        Returns
+        -------
+        self
+        """
+        weight = np.ones(X.shape[0]) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        names = column_names(X)
+        kinds = _kinds(X)
+        numeric, category = kinds != "category", kinds == "category"
+        self.n_features_in_ = X.shape[1]
+        self.numeric_columns_, self.category_columns_ = np.flatnonzero(numeric), np.flatnonzero(category)
+        self._fit_numbers(X, kinds, weight)
+        blocks = [
+            fit_category(
+                *levels_of(_column(X, j)),
+                weight,
+                codes_target=codes_target,
+                max_onehot=self.max_onehot,
+                min_share=self.min_share,
+                max_codes=self.max_codes,
+                smoothing=self.smoothing,
+            )
+            for j in self.category_columns_
+        ]
+        self.levels_ = [block.levels for block in blocks]
+        self.tables_ = [block.table for block in blocks]
+        with_indicator = self.numeric_columns_[self.indicators_]
+        widths = [table.shape[1] for table in self.tables_]
+        self.columns_ = np.concatenate(
+            [self.numeric_columns_, with_indicator, np.repeat(self.category_columns_, widths)]
+        ).astype(np.intp)
+        self.feature_names_out_ = [
+            *(names[j] for j in self.numeric_columns_),
+            *(f"{names[j]}_missing" for j in with_indicator),
+            *(f"{names[j]}_{s}" for j, block in zip(self.category_columns_, blocks, strict=True) for s in block.names),
+        ]
+        return self
+
+    def transform(self, X):
+        """Encode the rows of a table.
+
+        Parameters
+        ----------
+        X : ndarray or DataFrame of shape (n_samples, n_features)
+            A checked table with the columns of ``fit``.
+
+        Returns
+        -------
+        float32 array of shape (n_samples, n_encoded), C-contiguous
+
+        Raises
+        ------
+        ValueError
+            If a numeric column holds values that are not numbers.
+        """
+        encoded = np.empty((X.shape[0], len(self.columns_)), dtype=np.float32)
+        n_numeric = len(self.numeric_columns_)
+        start = n_numeric + len(self.indicators_)
+        if n_numeric:
+            self._encode_numbers(self._numbers(X), encoded[:, :start])
+        for j, levels, table in zip(self.category_columns_, self.levels_, self.tables_, strict=True):
+            encoded[:, start : start + table.shape[1]] = look_up(*levels_of(_column(X, j)), levels, table)
+            start += table.shape[1]
+        return encoded
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the encoded columns.
+
+        Parameters
+        ----------
+        input_features : ignored
+
+        Returns
+        -------
+        object array of str of shape (n_encoded,)
+        """
+        check_is_fitted(self)
+        return np.asarray(self.feature_names_out_, dtype=object)
+
+    def _fit_numbers(self, X, kinds, weight):
+        self.centre_ = np.zeros(len(self.numeric_columns_))
+        self.scale_ = np.zeros(len(self.numeric_columns_))
+        indicators = []
+        for position, j in enumerate(self.numeric_columns_):
+            values = numbers_of(_column(X, j))
+            observed = ~np.isnan(values)
+            measure = mean_and_scale if kinds[j] == "boolean" else median_and_scale
+            if observed.any():
+                self.centre_[position], self.scale_[position] = measure(values[observed], weight[observed])
+                if not observed.all():
+                    indicators.append(position)
+        self.indicators_ = np.array(indicators, dtype=np.intp)
+
+    def _numbers(self, X):
+        if not isinstance(X, pd.DataFrame):
+            return X if len(self.numeric_columns_) == X.shape[1] else X[:, self.numeric_columns_].astype(np.float64)
+        numbers = np.empty((X.shape[0], len(self.numeric_columns_)))
+        for position, j in enumerate(self.numeric_columns_):
+            numbers[:, position] = numbers_of(X.iloc[:, j])
+        return numbers
+
+    def _encode_numbers(self, numbers, out):
+        step = max(1, _BLOCK_VALUES // numbers.shape[1])
+        for start in range(0, numbers.shape[0], step):
+            self._encode_block(numbers[start : start + step], out[start : start + step])
+
+    def _encode_block(self, numbers, out):
+        z = numbers - self.centre_
+        z *= self.scale_
+        np.minimum(z, _LARGEST_SCORE, out=z)
+        np.maximum(z, -_LARGEST_SCORE, out=z)
+        square = z * (1.0 / self.clip)
+        square *= square
+        square += 1.0
+        z /= np.sqrt(square, out=square)
+        missing = np.isnan(z)
+        if missing.any():
+            z[missing] = 0.0
+        out[:, : z.shape[1]] = z
+        if len(self.indicators_):
+            out[:, z.shape[1] :] = missing[:, self.indicators_]
+
+
+def _column(X, j):
+    return X.iloc[:, j] if isinstance(X, pd.DataFrame) else pd.Series(X[:, j], name=f"x{j}")
+
+
+def _kinds(X):
+    if not isinstance(X, pd.DataFrame):
+        return np.full(X.shape[1], "numeric")
+    return np.array([column_kind(X.iloc[:, j]) for j in range(X.shape[1])])
