@@ -100,10 +100,10 @@ def _onehot(levels, share, kept):
     names = [levels[k] for k in kept]
     if pooled:
         shares = np.append(shares, share[:-1].sum() - shares.sum())
-        names.append("other")
+        names.append("(other)")
     if was_missing:
         shares = np.append(shares, share[-1])
-        names.append("missing")
+        names.append("(missing)")
     rows = np.eye(len(shares)) - shares
     average = np.zeros((1, len(shares)))
     unknown = rows[n_kept : n_kept + 1] if pooled else average

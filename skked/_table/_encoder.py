@@ -28,7 +28,7 @@ class TableEncoder(BaseEstimator):
         Category columns with at most this many frequent levels are one-hot encoded; others get target codes where
         `codes_target` is given, else one-hot columns for the `max_onehot` heaviest levels.
     min_share : float, default=0.005
-        Levels with a smaller share of the weight are pooled into one column ``other``.
+        Levels with a smaller share of the weight are pooled into one column ``(other)``.
     max_codes : int, default=4
         Largest number of code columns for one category column.
     smoothing : float, default=10.0
@@ -123,7 +123,7 @@ class TableEncoder(BaseEstimator):
         ).astype(np.intp)
         self.feature_names_out_ = [
             *(names[j] for j in self.numeric_columns_),
-            *(f"{names[j]}_missing" for j in with_indicator),
+            *(f"{names[j]}_(missing)" for j in with_indicator),
             *(f"{names[j]}_{s}" for j, block in zip(self.category_columns_, blocks, strict=True) for s in block.names),
         ]
         return self
