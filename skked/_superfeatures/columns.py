@@ -1,0 +1,83 @@
+"""A table's columns as numbers: what affinities and the additive gap are computed on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from skked._table._columns import column_kind, levels_of, numbers_of
+
+__all__ = ["ColumnCodes", "encode_columns", "standardised"]
+
+
+@dataclass(frozen=True)
+class ColumnCodes:
+    """The cells of a table as floats.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows, n_columns)
+        Numbers as they are; categories as codes by falling frequency (0 = most frequent); missing cells as nan.
+    categorical : bool ndarray of shape (n_columns,)
+        Which columns hold codes.
+    """
+
+    values: np.ndarray
+    categorical: np.ndarray
+
+    def take(self, rows):
+        """Return the same columns at some rows."""
+        return ColumnCodes(self.values[rows], self.categorical)
+
+
+def encode_columns(X):
+    """Read an array or a DataFrame with mixed types and missing cells.
+
+    Parameters
+    ----------
+    X : ndarray or DataFrame of shape (n_rows, n_columns)
+        Numeric array, or data frame with numeric, boolean, category, string or object columns.
+
+    Returns
+    -------
+    ColumnCodes
+        One float column per input column.
+    """
+    if not isinstance(X, pd.DataFrame):
+        return ColumnCodes(np.asarray(X, dtype=np.float64), np.zeros(X.shape[1], dtype=bool))
+    values = np.empty(X.shape, dtype=np.float64)
+    categorical = np.zeros(X.shape[1], dtype=bool)
+    for position in range(X.shape[1]):
+        column = X.iloc[:, position]
+        categorical[position] = column_kind(column) == "category"
+        values[:, position] = _frequency_codes(column) if categorical[position] else numbers_of(column)
+    return ColumnCodes(values, categorical)
+
+
+def standardised(columns):
+    """Return columns with mean 0 and variance 1, missing cells at the mean, constant columns at 0.
+
+    Parameters
+    ----------
+    columns : ColumnCodes
+        Columns of any scale.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_columns)
+        Float matrix without missing cells.
+    """
+    present = ~np.isnan(columns.values)
+    count = np.maximum(present.sum(axis=0), 1)
+    centred = np.where(present, columns.values, 0.0)
+    centred = np.where(present, centred - centred.sum(axis=0) / count, 0.0)
+    scale = np.sqrt((centred**2).sum(axis=0) / count)
+    return centred / np.where(scale > 0, scale, 1.0)
+
+
+def _frequency_codes(column):
+    level, levels = levels_of(column)
+    counts = np.bincount(level[level >= 0], minlength=len(levels))
+    place = np.empty(len(counts), dtype=np.float64)
+    place[np.argsort(-counts, kind="stable")] = np.arange(len(counts))
+    return np.append(place, np.nan)[level]  # level -1, missing, is the last one
