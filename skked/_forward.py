@@ -1,5 +1,7 @@
 """The student as numpy arrays: its forward pass, its explanation, and its size."""
 
+import itertools
+
 import numpy as np
 
 
@@ -109,7 +111,7 @@ class StudentNetwork:
             for columns, coef, start, stop in zip(rows, coefs, widths[:-1], widths[1:], strict=True):
                 matrix[columns, start:stop] = coef
             fused.append((matrix, np.concatenate(intercepts).astype(np.float32)))
-            rows = [np.arange(start, stop) for start, stop in zip(widths[:-1], widths[1:], strict=True)]
+            rows = [np.arange(start, stop) for start, stop in itertools.pairwise(widths)]
             n_inputs = widths[-1]
         self._hidden, (self._heads, self._head_bias) = fused[:-1], fused[-1]
         by_superfeature = self._heads.reshape(n_inputs, self.n_superfeatures, self.n_outputs)

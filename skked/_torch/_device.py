@@ -19,9 +19,9 @@ def resolve_device(device):
         resolved = torch.device(device)
         torch.empty(0, device=resolved)
     except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"device={device!r} is not available: {error}. Use 'auto', 'cpu' or a device torch finds.") from (
-            error
-        )
+        raise ValueError(
+            f"device={device!r} is not available: {error}. Use 'auto', 'cpu' or a device that torch finds."
+        ) from error
     return resolved
 
 

@@ -77,7 +77,8 @@ class DistillationLoss:
             tau = self.explanation_temperature
             student = link((base + phi) / tau, self.kind)
             teacher = link((base + batch.phi) / tau, self.kind)
-            gradient = gradient + self.explained * tau / phi.shape[2] * batch.phi_weight.unsqueeze(-1) * (student - teacher)
+            factor = self.explained * tau / phi.shape[2] * batch.phi_weight.unsqueeze(-1)
+            gradient = gradient + factor * (student - teacher)
         return gradient
 
     def value(self, phi, base, batch):

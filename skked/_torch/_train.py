@@ -1,5 +1,6 @@
 """One training loop for every student, and for many students at once."""
 
+import itertools
 from dataclasses import dataclass, field, fields
 
 import numpy as np
@@ -77,10 +78,14 @@ class Architecture:
             rows = [np.arange(block.start, block.stop) for block in columns]
         return layers
 
+    def block_shapes(self):
+        """Shapes of every branch's matrices, layer by layer."""
+        return [[(len(rows), columns.stop - columns.start) for rows, columns in layer] for layer in self.blocks()]
+
     def shapes(self):
         """Shapes of the layers' matrices."""
         totals = [self.n_inputs, *(int(np.sum(width)) for width in self.widths)]
-        return list(zip(totals[:-1], totals[1:], strict=True))
+        return list(itertools.pairwise(totals))
 
 
 @dataclass(frozen=True)
@@ -287,7 +292,7 @@ def train(
         )
         base = torch.as_tensor(np.asarray(base, dtype=np.float32), device=device)
         n_real, n_chimeric = len(real), 0 if chimeric is None else len(chimeric)
-        rows = _stacked(real, chimeric).to_tensors(device)
+        rows = stacked(real, chimeric).to_tensors(device)
         held_out = None if validation is None else validation.to_tensors(device)
         students = _Students(parameters, n_superfeatures, len(base))
         gradient = torch.zeros_like(parameters.flat)
@@ -328,11 +333,12 @@ def train(
         return _extract(parameters, flat, architecture, curves, best)
 
 
-def _stacked(real, chimeric):
-    if chimeric is None:
-        return real
-    pairs = [(getattr(real, part.name), getattr(chimeric, part.name)) for part in fields(TrainingSet)]
-    return TrainingSet(*(None if above is None else np.concatenate([above, below]) for above, below in pairs))
+def stacked(above, below):
+    """The rows of one training set above those of another, which may be None."""
+    if below is None:
+        return above
+    pairs = [(getattr(above, part.name), getattr(below, part.name)) for part in fields(TrainingSet)]
+    return TrainingSet(*(None if first is None else np.concatenate([first, second]) for first, second in pairs))
 
 
 class _Curves:
@@ -362,9 +368,7 @@ class _Best:
 
 
 def _extract(parameters, flat, architecture, curves, best):
-    coefs, intercepts = (
-        [array.cpu().numpy() for array in arrays] for arrays in parameters.views(flat)
-    )
+    coefs, intercepts = ([array.cpu().numpy() for array in arrays] for arrays in parameters.views(flat))
     blocks = architecture.blocks()
     trained = []
     for candidate in range(len(flat)):

@@ -1,0 +1,27 @@
+# The developers' commands; continuous integration calls these and nothing else.
+PYTHON ?= python
+
+.PHONY: lint format types test long bench docs
+
+lint:
+	$(PYTHON) -m ruff check skked tests benchmarks
+	$(PYTHON) -m ruff format --check skked tests benchmarks
+
+format:
+	$(PYTHON) -m ruff check --fix skked tests benchmarks
+	$(PYTHON) -m ruff format skked tests benchmarks
+
+types:
+	$(PYTHON) -m mypy
+
+test:
+	$(PYTHON) -m pytest
+
+long:
+	$(PYTHON) -m pytest -m long
+
+bench:
+	$(PYTHON) -m benchmarks.tables.run --data "$$SKKED_DATA"
+
+docs:
+	$(PYTHON) -m pytest --doctest-glob='*.md' README.md docs

@@ -1,0 +1,388 @@
+"""The template of all students: read the problem, ask the teacher, build the network, fit it, store its weights.
+
+``loss = hard labels + λ·[(1−μ)·soft targets + μ·explanation]``; a method overrides what the teacher is asked
+(:meth:`DistilledStudent._curriculum`) and how the network is laid out (:meth:`DistilledStudent._architecture`).
+"""
+
+import copy
+from numbers import Integral, Real
+
+import numpy as np
+from joblib import Memory
+from scipy.special import expit, softmax
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, check_memory
+
+from skked._forward import StudentNetwork, solve_widths
+from skked._students._lessons import teach
+from skked._students._problem import all_or_nothing, read_problem
+from skked._superfeatures import resolve_superfeatures
+from skked._table import TableEncoder, check_table
+from skked._teachers import cross_fit_teacher, default_teacher
+from skked._validation import HasMethods, Interval, StrOptions
+
+SCARCE = 2000
+"""Up to this many rows the automatic mode makes chimeras."""
+CHIMERAS_PER_ROW = 5
+"""Chimeras that it makes per training row."""
+
+
+class DistilledStudent(BaseEstimator):
+    """Base of all students; see the module's docstring."""
+
+    _parameter_constraints: dict = {
+        "teacher": [HasMethods(["fit"]), None],
+        "superfeatures": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+            "array-like",
+            dict,
+            HasMethods(["fit"]),
+        ],
+        "distillation_weight": [Interval(Real, 0, 1, closed="both")],
+        "chimeric": [StrOptions({"auto"}), "boolean", Interval(Real, 0, None, closed="neither")],
+        "swap": [Interval(Real, 0, 1, closed="right")],
+        "within_class": ["boolean"],
+        "cv": ["cv_object", "boolean"],
+        "max_parameters": [Interval(Integral, 1, None, closed="left")],
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left"), None],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "warm_start": ["boolean"],
+        "memory": [str, HasMethods(["cache"]), None],
+        "n_jobs": [Integral, None],
+        "device": [str],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+    }
+
+    def fit(self, X, y, sample_weight=None, X_unlabelled=None):
+        """Fit the teacher and distil it into the student.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Training rows; missing values, strings and categories are welcome.
+        y : array-like of shape (n_samples,)
+            Labels, or target values.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Row weights; a row of weight zero is as good as absent, a row of weight two as good as repeated.
+        X_unlabelled : array-like or DataFrame of shape (n_unlabelled, n_features), default=None
+            Rows without labels, for the teacher to label and explain.
+
+        Returns
+        -------
+        self : object
+            The fitted student.
+
+        Raises
+        ------
+        ValueError
+            If the rows, labels, weights or parameters are not what is documented, or the teacher misbehaves.
+        TypeError
+            If X is sparse or of a type that cannot be read.
+        """
+        self._validate_params()
+        with all_or_nothing(self):
+            seeds = check_random_state(self.random_state).randint(np.iinfo(np.int32).max, size=4)
+            memory = self._memory()
+            problem = read_problem(self, X, y, sample_weight, X_unlabelled)
+            teaching = self._teach(problem, memory, seeds[0])
+            labels, names = self._superfeatures(problem, teaching, memory, seeds[1])
+            curriculum = self._curriculum(problem, teaching, labels, memory, seeds[2])
+            encoder = TableEncoder().fit(problem.X, codes_target=teaching.scores, sample_weight=problem.weight)
+            network, trained = self._train(problem, curriculum, encoder, labels, seeds[3])
+            self._store(problem, teaching, encoder, network, trained, labels, names)
+        return self
+
+    # the steps of fit -------------------------------------------------------------------------------------------
+
+    def _memory(self):
+        return check_memory(self.memory) if self.memory is not None else Memory(None)
+
+    def _teach(self, problem, memory, seed):
+        """The fitted teacher and its out-of-fold scores."""
+        teacher = self.teacher
+        if teacher is None:
+            teacher = default_teacher(self._task, problem.X, random_state=int(seed))
+        return memory.cache(cross_fit_teacher, ignore=["n_jobs"])(
+            teacher,
+            problem.X,
+            problem.y,
+            task=self._task,
+            classes=problem.classes,
+            sample_weight=problem.weight,
+            cv=problem.cv,
+            n_jobs=self.n_jobs,
+            random_state=int(seed),
+        )
+
+    def _superfeatures(self, problem, teaching, memory, seed):
+        """Labels and names of the superfeatures; one that holds all columns where nothing needs them."""
+        if not self._needs_superfeatures(problem):
+            return np.zeros(self.n_features_in_, dtype=int), ["all columns"]
+        labels, names, _ = memory.cache(resolve_superfeatures, ignore=["n_jobs"])(
+            self.superfeatures,
+            problem.X,
+            problem.y,
+            teacher=teaching.full,
+            sample_weight=problem.weight,
+            random_state=int(seed),
+            n_jobs=self.n_jobs,
+        )
+        return labels, names
+
+    def _curriculum(self, problem, teaching, labels, memory, seed):
+        """What the teacher says about the training rows, chimeras and rows without labels."""
+        return memory.cache(teach)(
+            teaching,
+            problem.X,
+            problem.weight,
+            labels,
+            self._explainer(int(seed)),
+            n_explanations=getattr(self, "n_explanations", "auto"),
+            n_chimeric=self._n_chimeric(len(problem)) if labels.max() else 0,
+            swap=self.swap,
+            within_class=problem.y if getattr(self, "within_class", False) else None,
+            unlabelled=problem.unlabelled,
+            random_state=int(seed),
+        )
+
+    def _explainer(self, seed):
+        """Prototype of the explainer, or None where nothing is explained."""
+        return None
+
+    def _needs_superfeatures(self, problem):
+        """Whether the columns must be grouped: for chimeras, or to explain."""
+        return self._n_chimeric(len(problem)) > 0
+
+    def _n_chimeric(self, n_samples):
+        if self.chimeric is False or (self.chimeric == "auto" and n_samples > SCARCE):
+            return 0
+        if self.chimeric in ("auto", True):
+            return CHIMERAS_PER_ROW * n_samples
+        return int(np.ceil(self.chimeric * n_samples)) if isinstance(self.chimeric, float) else int(self.chimeric)
+
+    def _train(self, problem, curriculum, encoder, labels, seed):
+        """The trained network in the units of the target, with centred contributions, and its loss curves."""
+        from skked._students._targets import TargetScale, training_set
+        from skked._torch._train import Schedule, stacked, train
+
+        scale = TargetScale(problem)
+        real = training_set(curriculum.real, encoder, scale, weight=problem.weight, hard=problem.hard)
+        real, validation = self._hold_out(real, problem, seed)
+        if curriculum.unlabelled is not None:
+            real = stacked(real, training_set(curriculum.unlabelled, encoder, scale))
+        chimeric = None
+        if curriculum.chimeric is not None:
+            chimeric = training_set(curriculum.chimeric, encoder, scale, trust_teacher=True)
+        architecture, n_superfeatures = self._architecture(encoder, labels, len(real.hard[0]))
+        temperatures = (1.0, 1.0) if scale.kind == "identity" else self._temperatures()
+        (trained,) = train(
+            architecture,
+            scale.scores(curriculum.base),
+            n_superfeatures,
+            real,
+            Schedule(
+                max_iter=self.max_iter,
+                batch_size=self._batch_size(len(real)),
+                learning_rate_init=self.learning_rate_init,
+                alpha=self.alpha,
+                n_iter_no_change=self.n_iter_no_change,
+                tol=self.tol,
+            ),
+            kind=scale.kind,
+            distillation_weight=[self.distillation_weight],
+            explanation_weight=[self._explanation_weight()],
+            temperature=temperatures[:1],
+            explanation_temperature=temperatures[1:],
+            seeds=[int(seed)],
+            chimeric=chimeric,
+            validation=validation,
+            initial=self._initial(architecture, scale),
+            device=self.device,
+        )
+        network = StudentNetwork(
+            architecture.inputs, trained.coefs, trained.intercepts, scale.scores(curriculum.base), n_superfeatures
+        ).rescaled(scale.scale, scale.shift)
+        Z = encoder.transform(problem.X)
+        return network.centred(Z, problem.weight, over_outputs=scale.kind == "softmax"), trained
+
+    def _store(self, problem, teaching, encoder, network, trained, labels, names):
+        """Fitted attributes, all at once at the end."""
+        self.teacher_ = teaching.full.estimator
+        self.encoder_ = encoder
+        self.network_ = network
+        self.n_parameters_ = network.n_parameters
+        self.n_iter_ = len(trained.loss_curve)
+        self.loss_curve_ = trained.loss_curve
+        if trained.validation_curve:
+            self.validation_curve_ = trained.validation_curve
+        if problem.classes is not None:
+            self.classes_ = problem.classes
+
+    # what the steps need ----------------------------------------------------------------------------------------
+
+    def _explanation_weight(self):
+        return 0.0
+
+    def _temperatures(self):
+        return self.temperature, 1.0
+
+    def _architecture(self, encoder, labels, n_outputs):
+        """Sizes of the network's branches, and the number of contributions it gives: one branch, one contribution."""
+        columns = [np.arange(len(encoder.columns_))]
+        return self._sized(columns, encoder, n_outputs, [n_outputs]), 1
+
+    def _sized(self, inputs, encoder, n_outputs, outputs):
+        """An architecture of the given branches, its hidden widths given by the user or solved from the budget."""
+        from skked._torch._train import Architecture
+
+        if self.hidden_layer_sizes is None:
+            hidden = [solve_widths(self.max_parameters, [len(columns) for columns in inputs], outputs[0])]
+        else:
+            sizes = np.atleast_1d(self.hidden_layer_sizes)
+            hidden = [np.full(len(inputs), size) for size in sizes]
+        return Architecture(inputs, [*hidden, np.asarray(outputs)], len(encoder.columns_))
+
+    def _batch_size(self, n_samples):
+        """About 32 batches an epoch, of 32 to 1,024 rows."""
+        if self.batch_size != "auto":
+            return min(self.batch_size, n_samples)
+        return int(np.clip(n_samples // 32, 32, 1024))
+
+    def _hold_out(self, real, problem, seed):
+        """Rows to train on, and rows that choose the best epoch if ``early_stopping``."""
+        if not self.early_stopping:
+            return real, None
+        n_held_out = int(np.ceil(self.validation_fraction * len(real)))
+        if not 0 < n_held_out < len(real):
+            raise ValueError(
+                f"early_stopping holds out {n_held_out} of {len(real)} rows, which leaves none to train on. "
+                "Lower validation_fraction or give more rows."
+            )
+        order = np.random.RandomState(seed).permutation(len(real))
+        return real.take(np.sort(order[n_held_out:])), real.take(np.sort(order[:n_held_out]))
+
+    def _initial(self, architecture, scale):
+        """Weights to start from with ``warm_start``, if the last fit had the same layout."""
+        if not self.warm_start or not hasattr(self, "network_"):
+            return None
+        network = self.network_.rescaled(1 / scale.scale, 0.0)
+        if [[coef.shape for coef in layer] for layer in network.coefs] != architecture.block_shapes():
+            return None
+        return network.coefs, network.intercepts
+
+    # predicting -------------------------------------------------------------------------------------------------
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "network_")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
+        tags.input_tags.string = True
+        return tags
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "teacher_"}
+
+    def __deepcopy__(self, memo):
+        twin = type(self).__new__(type(self))
+        vars(twin).update(copy.deepcopy(vars(self), memo))
+        return twin
+
+    def _encoded(self, X):
+        check_is_fitted(self)
+        return self.encoder_.transform(check_table(self, X, reset=False))
+
+    def _score_of(self, X):
+        return self.network_.score(self._encoded(X)).astype(np.float64)
+
+
+class StudentClassifier(ClassifierMixin, DistilledStudent):
+    """What students of classes have in common."""
+
+    _task = "classification"
+
+    def decision_function(self, X):
+        """Scores of rows in nats.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            The log-odds of ``classes_[1]`` for two classes, else log-probabilities up to a constant, centred over
+            the classes.
+        """
+        score = self._score_of(X)
+        return score[:, 0] if score.shape[1] == 1 else score
+
+    def predict_proba(self, X):
+        """Class probabilities of rows.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Probabilities in the order of ``classes_``.
+        """
+        score = self._score_of(X)
+        if score.shape[1] > 1:
+            return softmax(score, axis=1)
+        positive = expit(score[:, 0])
+        return np.column_stack([1 - positive, positive])
+
+    def predict(self, X):
+        """Most probable class of rows.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Labels.
+        """
+        score = self._score_of(X)
+        return self.classes_[(score[:, 0] > 0).astype(int) if score.shape[1] == 1 else score.argmax(axis=1)]
+
+
+class StudentRegressor(RegressorMixin, DistilledStudent):
+    """What students of numbers have in common."""
+
+    _task = "regression"
+
+    def predict(self, X):
+        """Predicted target of rows.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Predictions in target units.
+        """
+        return self._score_of(X)[:, 0]

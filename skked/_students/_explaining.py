@@ -1,0 +1,132 @@
+"""What students with superfeatures add: the groups, the explanation term, and explanations at prediction time."""
+
+from numbers import Integral, Real
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+
+from skked._explanations import GroupShapleyExplainer
+from skked._students._base import DistilledStudent
+from skked._table import check_table, column_names
+from skked._validation import HasMethods, Interval, StrOptions
+
+
+class ExplainingStudent(DistilledStudent):
+    """A student whose score is a base plus one contribution per superfeature."""
+
+    _parameter_constraints: dict = {
+        **DistilledStudent._parameter_constraints,
+        "explainer": [StrOptions({"shapley"}), HasMethods(["fit", "explain"])],
+        "explanation_weight": [Interval(Real, 0, 1, closed="both")],
+        "n_explanations": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "network": [StrOptions({"additive", "heads"})],
+    }
+
+    def contributions(self, X):
+        """Contributions of the superfeatures to the score of rows.
+
+        ``explanation_base_ + contributions(X).sum(axis=1)`` is ``decision_function(X)``, or ``predict(X)`` of a
+        regressor.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_superfeatures) or (n_samples, n_superfeatures, n_classes)
+            In nats, or in target units for a regressor. Two dimensions for regressors and two classes.
+        """
+        phi = self.network_.contributions(self._encoded(X)).astype(np.float64)
+        return phi[..., 0] if phi.shape[2] == 1 else phi
+
+    def explain(self, X):
+        """The same contributions as a :class:`shap.Explanation`, ready for every plot of shap.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        shap.Explanation
+            ``values`` as in :meth:`contributions`; ``base_values``; ``data``, the value of the column for a numeric
+            superfeature of one column, else the mean of its encoded columns; ``display_data``, the columns' values
+            in words; ``feature_names``, the names of the superfeatures; for three or more classes ``output_names``.
+        """
+        import shap
+
+        values = self.contributions(X)
+        table = check_table(self, X, reset=False)
+        base = np.broadcast_to(np.squeeze(self.explanation_base_), (len(values), *values.shape[2:]))
+        data, words = self._superfeature_values(table)
+        return shap.Explanation(
+            values=values,
+            base_values=np.array(base),
+            data=data,
+            display_data=words,
+            feature_names=list(self.superfeature_names_),
+            output_names=[str(label) for label in self.classes_] if values.ndim == 3 else None,
+        )
+
+    def _superfeature_values(self, table):
+        """One number per row and superfeature, for colours, and the values of its columns in words."""
+        Z = self.encoder_.transform(table)
+        encoded = self.superfeature_labels_[self.encoder_.columns_]
+        names = column_names(table)
+        frame = table if isinstance(table, pd.DataFrame) else pd.DataFrame(table, columns=names)
+        data = np.empty((len(Z), len(self.superfeature_names_)))
+        words = np.empty(data.shape, dtype=object)
+        for group in range(data.shape[1]):
+            members = np.flatnonzero(self.superfeature_labels_ == group)
+            columns = frame.iloc[:, members]
+            if len(members) == 1 and pd.api.types.is_numeric_dtype(columns.dtypes.iloc[0]):
+                data[:, group] = words[:, group] = columns.iloc[:, 0].to_numpy(dtype=float, na_value=np.nan)
+                continue
+            data[:, group] = Z[:, encoded == group].mean(axis=1)
+            words[:, group] = [
+                ", ".join(f"{name}={_short(value)}" for name, value in zip(columns.columns, row, strict=True))
+                for row in columns.itertuples(index=False, name=None)
+            ]
+        return data, words
+
+    # the steps of fit -------------------------------------------------------------------------------------------
+
+    def _needs_superfeatures(self, problem):
+        return True
+
+    def _explainer(self, seed):
+        if self._explanation_weight() * self.distillation_weight == 0:
+            return None
+        if self.explainer != "shapley":
+            return clone(self.explainer)
+        return GroupShapleyExplainer([], random_state=seed, n_jobs=self.n_jobs)
+
+    def _explanation_weight(self):
+        return self.explanation_weight
+
+    def _temperatures(self):
+        return self.temperature, self.explanation_temperature
+
+    def _architecture(self, encoder, labels, n_outputs):
+        n_superfeatures = int(labels.max()) + 1
+        if self.network == "heads":
+            columns = [np.arange(len(encoder.columns_))]
+            return self._sized(columns, encoder, n_outputs, [n_outputs * n_superfeatures]), n_superfeatures
+        branch = labels[encoder.columns_]
+        inputs = [np.flatnonzero(branch == group) for group in range(n_superfeatures)]
+        return self._sized(inputs, encoder, n_outputs, [n_outputs] * n_superfeatures), n_superfeatures
+
+    def _store(self, problem, teaching, encoder, network, trained, labels, names):
+        super()._store(problem, teaching, encoder, network, trained, labels, names)
+        self.superfeature_labels_ = labels
+        self.superfeature_names_ = list(names)
+        base = network.base.astype(np.float64)
+        self.explanation_base_ = base if len(base) > 1 else float(base[0])
+
+
+def _short(value):
+    return f"{value:.4g}" if isinstance(value, (float, np.floating)) else str(value)

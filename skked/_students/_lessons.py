@@ -1,0 +1,170 @@
+"""What the teacher says about rows: its scores and the contributions of the superfeatures to them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils import check_random_state
+
+from skked._chimera import make_chimeric_set
+from skked._table import n_rows, stack_rows, take_rows
+
+IN_SAMPLE = -1
+EXACT_ENGINES = ("tree", "linear", "additive")
+"""Engines whose cost per row is small enough to explain every row."""
+FEW_EXPLANATIONS = 2000
+"""Rows that the other engines explain unless more are asked for."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Rows and what the teacher says about them.
+
+    Attributes
+    ----------
+    X : table of n rows
+    scores : array of shape (n, C)
+        The teacher's scores in the link space.
+    phi : float32 array of shape (n, M, C) or None
+        Contributions of the superfeatures to the scores.
+    explained : bool array of shape (n,)
+        Rows whose contributions are known.
+    """
+
+    X: object
+    scores: np.ndarray
+    phi: np.ndarray | None
+    explained: np.ndarray
+
+
+@dataclass(frozen=True)
+class Curriculum:
+    """Everything the teacher says: about the training rows, chimeras and rows without labels, on one base.
+
+    Attributes
+    ----------
+    real : Lesson
+    chimeric, unlabelled : Lesson or None
+    base : array of shape (C,)
+        Score of a row that says nothing.
+    """
+
+    real: Lesson
+    chimeric: Lesson | None
+    unlabelled: Lesson | None
+    base: np.ndarray
+
+
+def teach(
+    teaching, X, weight, labels, explainer, *, n_explanations, n_chimeric, swap, within_class, unlabelled, random_state
+):
+    """Explain the training rows, and make and label chimeras, each by a teacher that did not see them.
+
+    A row is explained by the teacher of its fold. Chimeras are made inside a fold, so that the fold's teacher saw
+    none of their parts. The folds' bases differ a little; their weighted mean is the base of all, and the rest is
+    shared among the contributions, so that ``base + phi.sum(axis=1)`` stays the score.
+
+    Parameters
+    ----------
+    teaching : CrossFit
+        Teachers and out-of-fold scores.
+    X : table of n rows
+    weight : array of shape (n,)
+    labels : int array of shape (n_features,)
+        Superfeature of every column.
+    explainer : GroupShapleyExplainer or None
+        Prototype, cloned for every teacher; None explains nothing.
+    n_explanations : int or "auto"
+        Training rows to explain at most; "auto" is all rows for exact engines and 2,000 otherwise.
+    n_chimeric : int
+        Chimeras to make.
+    swap : float in (0, 1]
+        Share of superfeatures that come from other rows.
+    within_class : array of shape (n,) or None
+        Classes, to take donors from the same class only.
+    unlabelled : table or None
+        Rows without labels; the teacher of all rows scores and explains them.
+    random_state : int
+
+    Returns
+    -------
+    Curriculum
+    """
+    rng = check_random_state(random_state)
+    n_samples = n_rows(X)
+    tutors = _Tutors(teaching, X, weight, labels, explainer, n_explanations)
+    real, chimeras = [], []
+    folds = [(fold, np.flatnonzero(teaching.fold_of_row == fold)) for fold in np.unique(teaching.fold_of_row)]
+    for fold, rows in folds:
+        real.append(tutors.lesson(fold, take_rows(X, rows), teaching.scores[rows]))
+        if n_chimeric and len(rows) > 1:
+            mixed, _ = make_chimeric_set(
+                take_rows(X, rows),
+                labels,
+                max(1, round(n_chimeric * len(rows) / n_samples)),
+                swap=swap,
+                y=None if within_class is None else within_class[rows],
+                within_class=within_class is not None,
+                sample_weight=weight[rows],
+                random_state=rng,
+            )
+            chimeras.append(tutors.lesson(fold, mixed))
+    shares = [weight[rows].sum() for _, rows in folds]
+    base = np.average([own for _, own in real], axis=0, weights=shares)
+    order = np.argsort(np.concatenate([rows for _, rows in folds]))
+    joined = _joined(real, base)
+    by_row = Lesson(X, teaching.scores, None if joined.phi is None else joined.phi[order], joined.explained[order])
+    others = None if unlabelled is None else _joined([tutors.lesson(IN_SAMPLE, unlabelled)], base)
+    return Curriculum(by_row, _joined(chimeras, base) if chimeras else None, others, base)
+
+
+class _Tutors:
+    """The teachers, each with its explainer, made when first needed."""
+
+    def __init__(self, teaching, X, weight, labels, prototype, n_explanations):
+        self.teaching, self.X, self.weight, self.labels = teaching, X, weight, labels
+        self.prototype, self.n_explanations = prototype, n_explanations
+        self.fitted = {}
+
+    def scores(self, fold):
+        return self.teaching.full if fold == IN_SAMPLE else self.teaching.fold_scores[fold]
+
+    def explainer(self, fold):
+        if fold not in self.fitted:
+            explainer = clone(self.prototype).set_params(superfeatures=self.labels)
+            self.fitted[fold] = explainer.fit(self.scores(fold), self.X, sample_weight=self.weight)
+        return self.fitted[fold]
+
+    def share(self, fold):
+        """Share of the rows that are explained."""
+        limit = self.n_explanations
+        if limit == "auto":
+            limit = np.inf if self.explainer(fold).engine_ in EXACT_ENGINES else FEW_EXPLANATIONS
+        return min(1.0, limit / n_rows(self.X))
+
+    def lesson(self, fold, rows, scores=None):
+        """What the teacher of a fold says about rows, and the base of its explanations."""
+        scores = self.scores(fold)(rows) if scores is None else scores
+        n = n_rows(rows)
+        if self.prototype is None:
+            return Lesson(rows, scores, None, np.zeros(n, bool)), scores.mean(axis=0)
+        n_explained = int(np.ceil(n * self.share(fold)))
+        explanation = self.explainer(fold).explain(take_rows(rows, np.arange(n_explained)))
+        phi = np.zeros((n, *explanation.phi.shape[1:]), np.float32)
+        phi[:n_explained] = explanation.phi
+        return Lesson(rows, scores, phi, np.arange(n) < n_explained), explanation.base
+
+
+def _joined(lessons_and_bases, base):
+    """Lessons one above the other, their contributions against one base instead of their own."""
+    lessons, bases = zip(*lessons_and_bases, strict=True)
+    X = lessons[0].X
+    for lesson in lessons[1:]:
+        X = stack_rows(X, lesson.X)
+    phi = None
+    if lessons[0].phi is not None:
+        n_superfeatures = lessons[0].phi.shape[1]
+        shifts = [((own - base) / n_superfeatures).astype(np.float32) for own in bases]
+        phi = np.concatenate([lesson.phi + shift for lesson, shift in zip(lessons, shifts, strict=True)])
+    scores = np.concatenate([lesson.scores for lesson in lessons])
+    return Lesson(X, scores, phi, np.concatenate([lesson.explained for lesson in lessons]))
