@@ -1,0 +1,103 @@
+"""The leaf tables without a compiler: the same functions as the compiled kernels, one NumPy call per node or leaf."""
+
+import functools
+
+import numpy as np
+
+from skked._explanations._tree_paths import find_paths
+
+__all__ = ["add_leaves", "fill_tables", "find_paths"]
+
+
+def _fail_masks(tree, codes, nodes):
+    """Yield each leaf of a tree with the fail masks of all rows there."""
+    masks = {nodes.tree_start[tree]: np.zeros(codes.shape[1], np.uint16)}
+    for node in range(nodes.tree_start[tree], nodes.tree_start[tree + 1]):
+        here = masks.pop(node)
+        if nodes.feature[node] < 0:
+            yield node, here
+            continue
+        code = codes[nodes.feature[node]]
+        if nodes.category_start[node] >= 0:
+            fails_left = ~nodes.category_left[nodes.category_start[node] : nodes.category_stop[node]][code]
+        elif nodes.missing_left[node]:
+            fails_left = (code > nodes.code[node]) & (code != nodes.missing)
+        else:
+            fails_left = code > nodes.code[node]
+        bit = np.uint16(1 << nodes.slot[node])
+        masks[node + 1] = here | fails_left * bit
+        masks[nodes.right[node]] = here | ~fails_left * bit
+
+
+@functools.lru_cache(maxsize=32)
+def _shares_of_masks(n_groups):
+    """Matrix from a histogram of background fail masks to all shares, shape (2**p, p * 2**p)."""
+    from skked._explanations._tree_tables import shapley_weights
+
+    gain, loss = shapley_weights(n_groups)
+    masks = np.arange(1 << n_groups)
+    in_mask = (masks[:, None] >> np.arange(n_groups)) & 1  # (mask, slot)
+    size = in_mask.sum(axis=1)
+    f, m = size[:, None], size[None, :]
+    apart = (masks[:, None] & masks[None, :]) == 0
+    f, m = np.where(apart, f, 0), np.where(apart, m, 0)
+    shares = in_mask[:, :, None] * gain[f, m][:, None, :] - in_mask.T[None] * loss[f, m][:, None, :]
+    return shares.reshape(len(masks), -1)
+
+
+def fill_tables(tree_range, codes, row_weight, nodes, leaves, weights, n_bits, max_groups, table_start, tables):
+    """Tables of all leaves of a range of trees; ``tables`` begins with the first of them."""
+    origin = table_start[leaves.tree_start[tree_range[0]]]
+    for tree in range(*tree_range):
+        histograms = {}
+        for node, masks in _fail_masks(tree, codes, nodes):
+            leaf = leaves.number[node]
+            n_groups = int(leaves.n_groups[leaf])
+            if n_groups and leaves.output[leaf] != -2:
+                histogram = np.bincount(masks, row_weight * leaves.scale[leaf], 1 << n_groups)
+                histograms.setdefault(n_groups, []).append((leaf, histogram))
+        for n_groups, of_leaves in histograms.items():
+            filled = _tables_of(np.stack([histogram for _, histogram in of_leaves]), n_groups, weights)
+            for (leaf, _), table in zip(of_leaves, filled, strict=True):
+                tables[table_start[leaf] - origin : table_start[leaf + 1] - origin] = table
+
+
+def _tables_of(histograms, n_groups, weights):
+    if n_groups <= 8:  # one matrix product for all leaves; its matrix has p * 4**p entries
+        return histograms @ _shares_of_masks(n_groups)
+    return np.stack([_table_by_supersets(histogram, n_groups, weights) for histogram in histograms])
+
+
+def _table_by_supersets(histogram, n_groups, weights):
+    """Shares of one leaf, one pass per background fail mask that occurs."""
+    masks = np.arange(1 << n_groups)
+    size = ((masks[:, None] >> np.arange(n_groups)) & 1).sum(axis=1)
+    sums = np.zeros((3, len(masks)))
+    for fails in np.flatnonzero(histogram):
+        passes = masks[(masks & fails) == fails]
+        sums[:, passes] += histogram[fails] * weights[size[fails], n_groups - size[passes]].T
+    table = np.empty((n_groups, len(masks)))
+    for slot in range(n_groups):
+        passes, bit = masks[::-1], 1 << slot  # complements of the row's fail masks
+        table[slot] = np.where(passes & bit, sums[0, passes] - sums[1, passes ^ bit], -sums[2, passes])
+    return table.ravel()
+
+
+def add_leaves(tree_range, codes, row_range, block, nodes, leaves, table_start, tables, phi):
+    """Add the shares of all leaves of a range of trees to ``phi`` (outputs, groups, rows), for a range of rows."""
+    origin = table_start[leaves.tree_start[tree_range[0]]]
+    rows = slice(*row_range)
+    for tree in range(*tree_range):
+        for node, masks in _fail_masks(tree, codes[:, rows], nodes):
+            leaf = leaves.number[node]
+            output = leaves.output[leaf]
+            if output == -2:
+                continue
+            outputs = [output] if output >= 0 else np.flatnonzero(leaves.value[leaf])
+            shares = tables[table_start[leaf] - origin : table_start[leaf + 1] - origin]
+            shares = shares.reshape(leaves.n_groups[leaf], -1)
+            groups = leaves.groups[leaves.group_start[leaf] : leaves.group_start[leaf + 1]]
+            for group, share in zip(groups, shares, strict=True):
+                picked = share[masks]
+                for each in outputs:
+                    phi[each, group, rows] += picked if output >= 0 else leaves.value[leaf, each] * picked
