@@ -1,0 +1,268 @@
+"""The public explainer: validate, choose an engine, explain."""
+
+from numbers import Integral, Real
+from typing import ClassVar
+
+import numpy as np
+from sklearn import get_config
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from skked._explanations._dispatch import Problem, choose_engine
+from skked._explanations._explanation import GroupExplanation
+from skked._explanations._response import resolve_response
+from skked._explanations._superfeature_labels import labels_and_names
+from skked._table import check_table, n_rows
+from skked._validation import Interval, StrOptions
+
+__all__ = ["GroupShapleyExplainer"]
+
+
+class GroupShapleyExplainer(BaseEstimator):
+    """Shapley values of groups of features, for any teacher.
+
+    The players of the game are superfeatures: groups of input columns that cover the table. A coalition of
+    superfeatures takes its columns from the explained row; the others come from background rows and are averaged
+    over.
+
+    Parameters
+    ----------
+    superfeatures : array-like of int of shape (n_features,), dict, list of lists, or object with ``labels_``
+        The groups: labels 0 to M - 1 of the columns, ``{name: columns}``, or lists of columns, given by position or
+        name. Fitted clusterers of features fit in directly.
+    response : {"auto", "margin", "log_odds", "probability"}, default="auto"
+        What is explained of a classifier. ``"margin"``: log-odds as the teacher computes them, centred over the
+        classes, in nats. ``"log_odds"``: logarithms of its probabilities, mixed with a small share of the uniform
+        distribution and centred, in nats. ``"probability"``. ``"auto"`` takes margins where their softmax is
+        ``predict_proba``, otherwise log-odds. Regressors' predictions and the values of a callable are explained as
+        they are.
+    background : None, int, or table of shape (n_background, n_features), default=None
+        Rows that stand for unknown values. None: up to 100 weighted medoids of the rows given to ``fit``; the tree
+        and linear engines, whose cost hardly depends on it, use up to 20,000 of these rows themselves. An int asks
+        for that many medoids.
+    background_weight : array-like of shape (n_background,) or (n_samples,), default=None
+        Weights of the given background rows, or of the rows given to ``fit`` if there are none. None: equal.
+    engine : {"auto", "tree", "linear", "network", "enumeration", "sampling", "permutation", "shap"}, default="auto"
+        ``"auto"`` takes the first that applies: exact values from the leaves of trees, closed form for additive
+        models, evaluation of coalitions with cached first layers for networks, evaluation of coalitions for any
+        teacher. All engines play the same game. See Notes.
+    n_coalitions : "auto" or int, default="auto"
+        Coalitions evaluated for each row by the engines that sample; ``"auto"`` lets `tolerance` decide.
+    tolerance : float, default=0.05
+        Sampling stops when the median standard error is below this share of the root mean square of the values.
+    max_bytes : int or None, default=None
+        Bound for the arrays one job works on. None: scikit-learn's ``working_memory``.
+    n_jobs : int or None, default=None
+        Jobs over blocks of rows, as in joblib. The values do not depend on it.
+    random_state : int, RandomState instance or None, default=None
+        Controls medoids, coalition designs and permutations.
+    verbose : int, default=0
+        1 says before the work how many model rows it will evaluate.
+
+    Attributes
+    ----------
+    engine_ : str
+        The engine in use, before ``explain`` has decided between enumeration and sampling ``"coalitions"``.
+    base_ : float64 array of shape (n_outputs,)
+        Mean score over the background.
+    superfeature_labels_ : int array of shape (n_features,)
+        Superfeature of each column.
+    superfeature_names_ : list of str
+        Names of the superfeatures.
+    response_ : str
+        The space of the values: ``"margin"``, ``"log_odds"``, ``"probability"`` or ``"prediction"``.
+    n_features_in_ : int
+        Number of columns.
+    feature_names_in_ : ndarray of str
+        Names of the columns, for DataFrames.
+
+    Notes
+    -----
+    With background rows :math:`b` of weights :math:`w_b`, the value of a coalition :math:`S` of the :math:`M`
+    superfeatures and the contribution of superfeature :math:`i` are
+
+    .. math::
+
+        v(S) = \\sum_b w_b f(x_S, b_{\\bar S}), \\qquad
+        \\phi_i = \\sum_{S \\not\\ni i} \\frac{|S|!\\,(M - |S| - 1)!}{M!} \\bigl(v(S \\cup i) - v(S)\\bigr),
+
+    and :math:`v(\\emptyset) + \\sum_i \\phi_i = f(x)`. Summing the Shapley values of single features is another game
+    with other results wherever features interact [1]_.
+
+    References
+    ----------
+    .. [1] Jullum, Redelmeier and Aas, "groupShapley: Efficient prediction explanation with Shapley values for feature
+       groups", arXiv:2106.12228.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skked import GroupShapleyExplainer
+    >>> X, y = load_iris(return_X_y=True)
+    >>> teacher = LogisticRegression(max_iter=500).fit(X, y)
+    >>> groups = {"sepal": [0, 1], "petal": [2, 3]}
+    >>> explainer = GroupShapleyExplainer(groups, random_state=0).fit(teacher, X)
+    >>> explanation = explainer.explain(X[:5])
+    >>> explanation.phi.shape
+    (5, 2, 3)
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "superfeatures": "no_validation",
+        "response": [StrOptions({"auto", "margin", "log_odds", "probability"})],
+        "background": "no_validation",
+        "background_weight": ["array-like", None],
+        "engine": [
+            StrOptions({"auto", "tree", "linear", "network", "enumeration", "sampling", "permutation", "shap"})
+        ],
+        "n_coalitions": [StrOptions({"auto"}), Interval(Integral, 2, None, closed="left")],
+        "tolerance": [Interval(Real, 0, 1, closed="neither")],
+        "max_bytes": [Interval(Integral, 1, None, closed="left"), None],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        superfeatures,
+        *,
+        response="auto",
+        background=None,
+        background_weight=None,
+        engine="auto",
+        n_coalitions="auto",
+        tolerance=0.05,
+        max_bytes=None,
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.superfeatures = superfeatures
+        self.response = response
+        self.background = background
+        self.background_weight = background_weight
+        self.engine = engine
+        self.n_coalitions = n_coalitions
+        self.tolerance = tolerance
+        self.max_bytes = max_bytes
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, teacher, X):
+        """Choose the engine and prepare the background.
+
+        Parameters
+        ----------
+        teacher : fitted estimator or Pipeline, or callable
+            A callable takes rows, of the kind of `X`, and returns values of shape (n_rows,) or (n_rows, n_outputs).
+            It is never fitted or changed.
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows from which the background is made, usually the training rows.
+
+        Returns
+        -------
+        self : GroupShapleyExplainer
+            Fitted explainer.
+
+        Raises
+        ------
+        ValueError
+            If the superfeatures are no partition of the columns, the background has other columns than `X`, or a
+            forced engine does not apply to this teacher.
+        """
+        self._validate_params()
+        X = check_table(self, X, reset=True)
+        labels, names = labels_and_names(self.superfeatures, X)
+        score = resolve_response(teacher, self.response, X)
+        problem = Problem(
+            score=score,
+            labels=labels,
+            X=X,
+            background=self._given_background(X),
+            background_weight=self.background_weight,
+            n_coalitions=self.n_coalitions,
+            tolerance=self.tolerance,
+            max_bytes=self.max_bytes or int(get_config()["working_memory"] * 2**20),
+            n_jobs=self.n_jobs,
+            rng=check_random_state(self.random_state),
+        )
+        self._engine = choose_engine(problem, self.engine)
+        self.engine_ = self._engine.name
+        self.base_ = self._engine.base
+        self.superfeature_labels_ = labels
+        self.superfeature_names_ = names
+        self.response_ = score.response
+        self._output_names = _output_names(score.classes, len(self.base_))
+        return self
+
+    def budget(self, n_samples):
+        """Model rows that an explanation will evaluate at most.
+
+        Parameters
+        ----------
+        n_samples : int
+            Number of rows to explain.
+
+        Returns
+        -------
+        int
+            0 for closed forms.
+        """
+        check_is_fitted(self)
+        return self._engine.budget(n_samples)
+
+    def explain(self, rows):
+        """Explain rows.
+
+        Parameters
+        ----------
+        rows : array-like or DataFrame of shape (n_samples, n_features)
+            Rows of the kind given to ``fit``.
+
+        Returns
+        -------
+        GroupExplanation
+            ``phi``, ``base``, ``standard_error``, the engine that ran and the model rows it evaluated.
+        """
+        check_is_fitted(self)
+        rows = check_table(self, rows, reset=False)
+        if self.verbose:
+            print(f"[GroupShapleyExplainer] {self.engine_}: at most {self.budget(n_rows(rows)):,} model rows")
+        phi, standard_error, n_evaluations, engine = self._engine.explain(rows)
+        return GroupExplanation(
+            phi=phi,
+            base=self.base_.copy(),
+            standard_error=standard_error,
+            engine=engine,
+            n_evaluations=n_evaluations,
+            response=self.response_,
+            superfeature_names=self.superfeature_names_,
+            output_names=self._output_names,
+            rows=rows,
+            labels=self.superfeature_labels_,
+        )
+
+    def _given_background(self, X):
+        """Background rows as a table like `X`, or the number of medoids asked for, or None."""
+        if self.background is None:
+            return None
+        if isinstance(self.background, Integral):
+            if self.background < 1:
+                raise ValueError(f"background={self.background} is no number of rows; expected at least 1.")
+            return int(self.background)
+        if isinstance(X, np.ndarray) == hasattr(self.background, "columns"):
+            raise ValueError(
+                f"Expected background rows of the kind of X ({type(X).__name__}), got "
+                f"{type(self.background).__name__}. Pass both as arrays or both as DataFrames."
+            )
+        return check_table(self, self.background, reset=False)
+
+
+def _output_names(classes, n_outputs):
+    if classes is not None and len(classes) == n_outputs:
+        return [str(label) for label in classes]
+    return [f"output {c}" for c in range(n_outputs)]

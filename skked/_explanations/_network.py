@@ -1,0 +1,5 @@
+"""Networks as plain arrays."""
+
+
+def network_of(estimator):
+    return None

@@ -1,0 +1,99 @@
+"""From what users call superfeatures to labels and names."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from skked._table import column_names
+
+__all__ = ["labels_and_names"]
+
+_NAMES_IN_TEXT = 2
+
+
+def labels_and_names(superfeatures, X):
+    """Labels of the columns of a table, and names of its superfeatures.
+
+    Parameters
+    ----------
+    superfeatures : array-like of int of shape (n_features,), dict of name to columns, list of lists of columns, or \
+            object with ``labels_``
+        Columns are positions or names.
+    X : table of shape (n_samples, n_features)
+
+    Returns
+    -------
+    labels : int array of shape (n_features,)
+    names : list of str
+
+    Raises
+    ------
+    ValueError
+        If the superfeatures are no partition of the columns.
+    """
+    names = column_names(X)
+    if isinstance(superfeatures, Mapping):
+        return _labels_of_groups(list(superfeatures.values()), names), [str(name) for name in superfeatures]
+    if hasattr(superfeatures, "labels_"):
+        labels = _checked_labels(superfeatures.labels_, len(names))
+        given = getattr(superfeatures, "superfeatures_", None)
+        return labels, list(given) if isinstance(given, Mapping) else _names_of(labels, names)
+    if len(superfeatures) and all(isinstance(group, (list, tuple, np.ndarray)) for group in superfeatures):
+        labels = _labels_of_groups(superfeatures, names)
+    else:
+        labels = _checked_labels(superfeatures, len(names))
+    return labels, _names_of(labels, names)
+
+
+def _checked_labels(labels, n_features):
+    array = np.asarray(labels)
+    if array.shape != (n_features,) or array.dtype.kind not in "iu":
+        raise ValueError(
+            f"Expected superfeature labels as {n_features} integers, one per column of X, got an array of shape "
+            f"{array.shape} and dtype {array.dtype}."
+        )
+    n_groups = int(array.max()) + 1
+    absent = np.setdiff1d(np.arange(n_groups), array)
+    if array.min() < 0 or len(absent):
+        raise ValueError(
+            f"Expected superfeature labels 0, 1, ..., M - 1, each used at least once, got values from {array.min()} to "
+            f"{array.max()} without {absent.tolist()}. Renumber them with np.unique(labels, return_inverse=True)[1]."
+        )
+    return array.astype(np.intp)
+
+
+def _labels_of_groups(groups, names):
+    labels = np.full(len(names), -1, dtype=np.intp)
+    position = {name: j for j, name in enumerate(names)}
+    for g, group in enumerate(groups):
+        columns = [_column(column, position) for column in ([group] if isinstance(group, str) else group)]
+        repeated = [names[j] for j in columns if labels[j] >= 0]
+        if repeated or len(set(columns)) < len(columns) or not columns:
+            what = f"{repeated or 'a column'} is in two of them, or twice in one" if columns else f"number {g} is empty"
+            raise ValueError(f"Expected non-empty superfeatures without common columns, but {what}.")
+        labels[columns] = g
+    if (labels < 0).any():
+        missing = [names[j] for j in np.flatnonzero(labels < 0)]
+        raise ValueError(
+            f"Expected superfeatures that cover all {len(names)} columns of X, but {len(missing)} are in none: "
+            f"{', '.join(missing[:5])}{', ...' if len(missing) > 5 else ''}. Add them to a superfeature."
+        )
+    return labels
+
+
+def _column(column, position):
+    if isinstance(column, (int, np.integer)) and not isinstance(column, bool) and 0 <= column < len(position):
+        return int(column)
+    if str(column) in position:
+        return position[str(column)]
+    raise ValueError(f"Superfeature column {column!r} is not a column of X, which has {list(position)[:5]}, ...")
+
+
+def _names_of(labels, names):
+    """The columns' names, of long groups the first two and how many more."""
+    texts = []
+    for g in range(labels.max() + 1):
+        members = [names[j] for j in np.flatnonzero(labels == g)]
+        more = f" +{len(members) - _NAMES_IN_TEXT}" if len(members) > _NAMES_IN_TEXT else ""
+        texts.append(", ".join(members[:_NAMES_IN_TEXT]) + more)
+    return texts
