@@ -3,33 +3,40 @@
 from itertools import groupby
 
 import numpy as np
-from pandas.api.types import is_bool_dtype, is_numeric_dtype
+import pandas as pd
+from pandas.api.types import infer_dtype, is_bool_dtype, is_numeric_dtype
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import OrdinalEncoder
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
 
-# HistGradientBoosting bins a categorical column into at most 255 levels, one of which is kept for missing cells.
+# HistGradientBoosting bins a categorical column into at most 255 levels; OrdinalEncoder adds one for the rare ones.
 MAX_LEVELS = 254
+# A column with fewer values may have none at all in the training rows of a fold, which the binning cannot bear.
+_FEW_VALUES = 30
+# What pandas calls object columns that hold numbers or truth values.
+_NUMERIC_OBJECTS = {"integer", "floating", "mixed-integer-float", "decimal", "boolean", "empty"}
 
 
 def default_teacher(task, X, *, random_state=None):
     """Build an unfitted gradient-boosting teacher for the table ``X``.
 
     Numbers go to :class:`~sklearn.ensemble.HistGradientBoostingClassifier` (or the regressor) as they are, missing
-    cells included. Where the table has categories or strings, the model stands at the end of a
-    :class:`~sklearn.pipeline.Pipeline` whose first step numbers the levels, column by column and in the same order of
-    columns; the model treats those numbers as categories. Levels beyond the 253 most frequent of a column share one
-    number; levels never seen count as missing.
+    cells included. Where the table has anything else, the model stands at the end of a
+    :class:`~sklearn.pipeline.Pipeline` whose first step works column by column and keeps the order of the columns: it
+    numbers the levels of categories and texts, and the model treats those numbers as categories. Levels beyond the
+    253 most frequent of a column share one number; levels never seen count as missing. In a column of numbers that is
+    nearly empty, missing cells become a number below all others, which trees split off just as well.
 
     Parameters
     ----------
     task : {"classification", "regression"}
         What is predicted.
     X : ndarray or DataFrame of shape (n_samples, n_features)
-        The table that the teacher will be fitted on; only its size and types are looked at.
+        The table that the teacher will be fitted on; only its size, types and missing cells are looked at.
     random_state : int, RandomState instance or None, default=None
-        Seed of the model (it draws only where early stopping is on, or bins are subsampled).
+        Seed of the model, which draws the columns that each split may use.
 
     Returns
     -------
@@ -41,43 +48,91 @@ def default_teacher(task, X, *, random_state=None):
     With few rows the trees are fewer, smaller and have smaller leaves, so that the teacher is not a constant on
     twenty rows and costs a few milliseconds there. Above 10,000 rows, boosting stops early on held-out rows.
     """
-    categorical = _categorical_columns(X)
-    model = _boosting(task, len(X), random_state, np.flatnonzero(categorical).tolist())
-    if not categorical.any():
+    kinds = _kinds(X)
+    levels = [column for column, kind in enumerate(kinds) if kind in ("levels", "objects")]
+    model = _boosting(task, len(X), levels, random_state)
+    if set(kinds) <= {"numbers"}:
         return model
-    return Pipeline([("levels", _number_levels(categorical)), ("boosting", model)])
+    return Pipeline([("columns", _column_steps(X, kinds)), ("boosting", model)])
 
 
-def _boosting(task, n_samples, random_state, categorical):
-    few = n_samples < 1_000
+def _boosting(task, n_samples, levels, random_state):
+    few = n_samples <= 1_000
+    max_iter = int(np.clip(n_samples // 4, 16, 60)) if few else 100 if n_samples <= 10_000 else 300
     kind = HistGradientBoostingClassifier if task == "classification" else HistGradientBoostingRegressor
     return kind(
-        learning_rate=0.15 if few else 0.1,
-        max_iter=int(np.clip(n_samples // 6, 16, 60)) if few else 100 if n_samples <= 10_000 else 300,
-        max_leaf_nodes=15 if few else 31,
+        learning_rate=max(0.1, 6 / max_iter) if few else 0.1,
+        max_iter=max_iter,
+        max_leaf_nodes=8 if few else 31,
         min_samples_leaf=int(np.clip(n_samples // 20, 2, 20)),
-        categorical_features=categorical or None,
+        max_features=0.5,
+        categorical_features=levels or None,
         early_stopping=n_samples > 10_000,
         random_state=random_state,
     )
 
 
-def _categorical_columns(X):
-    """Mark the columns that are neither numbers nor booleans."""
-    if not hasattr(X, "dtypes"):
-        return np.zeros(X.shape[1], dtype=bool)
-    return np.array([not (is_numeric_dtype(dtype) or is_bool_dtype(dtype)) for dtype in X.dtypes], dtype=bool)
+def _kinds(X):
+    """Say what each column needs before boosting: nothing ("numbers"), or a step of ``_column_steps``."""
+    if not isinstance(X, pd.DataFrame):
+        few = (~np.isnan(X)).sum(axis=0) < _FEW_VALUES
+        return ["scarce" if scarce else "numbers" for scarce in few & np.isnan(X).any(axis=0)]
+    return [_kind(X.iloc[:, j]) for j in range(X.shape[1])]
 
 
-def _number_levels(categorical):
-    """Encode runs of neighbouring columns of one kind, so that the columns keep their order."""
+def _kind(column):
+    numeric = is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype)
+    content = infer_dtype(column, skipna=True) if column.dtype == object else None
+    if not (numeric or content in _NUMERIC_OBJECTS):
+        return "levels" if content in (None, "string") else "objects"
+    if column.isna().any() and column.notna().sum() < _FEW_VALUES:
+        return "scarce"
+    return "numbers" if numeric else "numeric objects"
+
+
+def _column_steps(X, kinds):
+    """Treat runs of neighbouring columns of one kind together, so that the columns keep their order."""
     encoder = OrdinalEncoder(
         handle_unknown="use_encoded_value",
         unknown_value=np.nan,
         encoded_missing_value=np.nan,
         max_categories=MAX_LEVELS,
     )
-    runs = [(is_levels, list(run)) for is_levels, run in groupby(range(len(categorical)), categorical.__getitem__)]
-    steps = [(f"columns_{run[0]}", encoder if is_levels else "passthrough", run) for is_levels, run in runs]
+    step_of_kind = {
+        "numbers": "passthrough",
+        "levels": encoder,
+        "scarce": make_pipeline(_each_column(_numbers), _below_all(X, kinds)),
+        "objects": make_pipeline(_each_column(_texts), encoder),
+        "numeric objects": _each_column(_numbers),
+    }
+    runs = [(kind, list(run)) for kind, run in groupby(range(len(kinds)), kinds.__getitem__)]
+    steps = [(f"columns_{run[0]}", step_of_kind[kind], run) for kind, run in runs]
     # A DataFrame in between keeps every column's own type: an array of mixed columns would be one of objects.
     return ColumnTransformer(steps, verbose_feature_names_out=False).set_output(transform="pandas")
+
+
+def _below_all(X, kinds):
+    """Impute a number that is below every value of the nearly empty columns."""
+    scarce = [j for j, kind in enumerate(kinds) if kind == "scarce"]
+    cells = _numbers(X.iloc[:, scarce]).to_numpy() if isinstance(X, pd.DataFrame) else X[:, scarce]
+    least = np.min(cells, initial=0.0, where=~np.isnan(cells))
+    return SimpleImputer(strategy="constant", fill_value=least - 1 - abs(least), keep_empty_features=True)
+
+
+def _each_column(function):
+    return FunctionTransformer(function, feature_names_out="one-to-one")
+
+
+def _numbers(X):
+    return X.apply(_as_floats) if isinstance(X, pd.DataFrame) else X
+
+
+def _as_floats(column):
+    present = column.notna().to_numpy()
+    floats = np.full(len(column), np.nan)
+    floats[present] = column[present].astype(np.float64)
+    return pd.Series(floats, index=column.index)
+
+
+def _texts(X):
+    return X.apply(lambda column: column.map(str, na_action="ignore").astype(object))
