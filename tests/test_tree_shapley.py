@@ -1,7 +1,11 @@
 """Tree engines against enumeration of all coalitions with the estimator's public output."""
 
+import functools
 import itertools
 import math
+import pathlib
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -16,9 +20,11 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     RandomForestRegressor,
 )
+from sklearn.linear_model import LinearRegression
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from skked._explanations._tree import extract_trees, tree_shapley, why_not_extractable
+import skked
+from skked._explanations._tree import NotExtractable, extract_trees, tree_shapley, why_not_extractable
 
 LABELS = np.array([0, 1, 2, 0, 1, 3, 4, 2])
 
@@ -109,3 +115,178 @@ def test_classifiers_equal_enumeration(estimator, response, missing, compiled):
 def test_regressors_equal_enumeration(estimator, missing):
     X, _, y = make_table(missing=missing)
     compare(estimator.fit(X, y), "predict", X)
+
+
+def test_several_targets_and_unequal_groups():
+    X, y, score = make_table()
+    targets = np.column_stack([score, score**2, y])
+    for labels in (np.zeros(8, int), np.arange(8), np.array([0, 0, 0, 0, 0, 0, 1, 2])):
+        compare(RandomForestRegressor(5, random_state=0).fit(X, targets), "predict", X, labels)
+
+
+def make_frame(n=400, seed=0):
+    """Numbers, categories and missing values in both; the target depends on all of them."""
+    X, _, score = make_table(n, missing=True, seed=seed)
+    rng = np.random.default_rng(seed + 1)
+    frame = pd.DataFrame(X[:, :6], columns=list("abcdef"))
+    colour = rng.choice(["red", "green", "blue", "grey", "black"], n)
+    frame.insert(2, "colour", pd.Categorical(colour))
+    frame.insert(5, "size", pd.Categorical(rng.integers(0, 4, n), ordered=True))
+    frame.loc[rng.random(n) < 0.1, "colour"] = np.nan
+    score = score + np.select([colour == "red", colour == "blue"], [1.5, -1.5], 0) * np.where(X[:, 0] > 0, 1, -1)
+    return frame, np.digitize(score, [-0.5, 0.6]), score
+
+
+def lightgbm_model(kind, **settings):
+    lightgbm = pytest.importorskip("lightgbm")
+    return getattr(lightgbm, kind)(verbose=-1, n_jobs=1, min_child_samples=5, min_data_per_group=5, **settings)
+
+
+def xgboost_model(kind, **settings):
+    xgboost = pytest.importorskip("xgboost")
+    return getattr(xgboost, kind)(n_jobs=1, **settings)
+
+
+def raw_score(model, X):
+    return model.predict(X, raw_score=True)
+
+
+def output_margin(model, X):
+    return model.predict(X, output_margin=True)
+
+
+def uses_categories(estimator):
+    ensemble = extract_trees(estimator)
+    return (ensemble.category_start >= 0).any() and (ensemble.category_start < 0).any()
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_native_categories_of_hist_gradient_boosting(compiled):
+    X, y, score = make_frame()
+    model = HistGradientBoostingClassifier(max_iter=10, categorical_features="from_dtype").fit(X, y)
+    assert uses_categories(model)
+    compare(model, "decision_function", X, compiled=compiled)
+    unseen = X.copy()  # a category that fit never saw counts as missing
+    unseen["colour"] = unseen["colour"].cat.add_categories("pink")
+    unseen.loc[unseen.index[:10], "colour"] = "pink"
+    compare(model, "decision_function", unseen, compiled=compiled)
+    matrix = np.column_stack([X[column].cat.codes if column in ("colour", "size") else X[column] for column in X])
+    model = HistGradientBoostingRegressor(max_iter=10, categorical_features=[2, 5]).fit(matrix, score)
+    assert uses_categories(model)
+    compare(model, "predict", matrix, compiled=compiled)
+
+
+@pytest.mark.parametrize("settings", [{}, {"zero_as_missing": True}])
+def test_lightgbm(settings):
+    X, y, score = make_frame()
+    X.loc[X.index[::7], "a"] = 0.0
+    for labels in (y, y > 0):
+        model = lightgbm_model("LGBMClassifier", n_estimators=10, **settings).fit(X, labels)
+        assert uses_categories(model)
+        model.response = functools.partial(raw_score, model)
+        compare(model, "response", X)
+    compare(lightgbm_model("LGBMRegressor", n_estimators=10, **settings).fit(X, score), "predict", X)
+    forest = {"boosting_type": "rf", "bagging_freq": 1, "bagging_fraction": 0.7} | settings
+    compare(lightgbm_model("LGBMRegressor", n_estimators=10, **forest).fit(X, score), "predict", X)
+    assert "rf" in why_not_extractable(lightgbm_model("LGBMClassifier", n_estimators=10, **forest).fit(X, y), X)
+
+
+@pytest.mark.parametrize("settings", [{}, {"booster": "dart", "rate_drop": 0.3}, {"num_parallel_tree": 2}])
+def test_xgboost(settings):
+    X, y, score = make_frame()
+    for labels in (y, (y > 0).astype(int)):
+        model = xgboost_model(
+            "XGBClassifier", n_estimators=6, enable_categorical=True, max_cat_to_onehot=1, **settings
+        ).fit(X, labels)
+        assert uses_categories(model)
+        model.response = functools.partial(output_margin, model)
+        compare(model, "response", X, tolerance=3e-6)  # XGBoost adds in float32
+    targets = np.column_stack([score, -(score**2)])
+    model = xgboost_model("XGBRegressor", n_estimators=6, enable_categorical=True, max_cat_to_onehot=1).fit(X, targets)
+    compare(model, "predict", X, tolerance=3e-6)
+
+
+@pytest.mark.filterwarnings("ignore:The argument 'eval_set'")
+def test_early_stopping_is_obeyed():
+    X, y, _ = make_table()
+    fit = {"eval_set": [(X[:50], y[:50][::-1])]}
+    model = xgboost_model("XGBClassifier", n_estimators=40, early_stopping_rounds=2).fit(X, y, verbose=False, **fit)
+    assert extract_trees(model, X).n_trees < 3 * 40
+    lightgbm = pytest.importorskip("lightgbm")
+    callbacks = [lightgbm.early_stopping(2, verbose=False)]
+    model = lightgbm_model("LGBMClassifier", n_estimators=40).fit(X, y, callbacks=callbacks, **fit)
+    assert extract_trees(model, X).n_trees < 3 * 40
+
+
+@pytest.mark.parametrize(
+    ("estimator", "reason"),
+    [
+        (HistGradientBoostingRegressor(loss="poisson", max_iter=3), "poisson"),
+        (GradientBoostingRegressor(n_estimators=3, init=DecisionTreeRegressor(max_depth=1)), "init"),
+        (LinearRegression(), "LinearRegression is not"),
+        (lambda: lightgbm_model("LGBMRegressor", n_estimators=3, linear_tree=True), "linear"),
+        (lambda: lightgbm_model("LGBMRegressor", n_estimators=3, objective="poisson"), "differs"),
+        (lambda: xgboost_model("XGBRegressor", n_estimators=3, booster="gblinear"), "gblinear"),
+    ],
+)
+def test_what_cannot_be_read_says_why(estimator, reason):
+    X, _, score = make_table()
+    estimator = estimator() if callable(estimator) else estimator
+    estimator.fit(X, np.exp(score / 3))
+    assert extract_trees(estimator, X) is None
+    assert reason in why_not_extractable(estimator, X)
+
+
+@pytest.mark.parametrize("fault", ["threshold", "value", "missing_left", "node_code"])
+def test_a_wrong_tree_is_refused(fault):
+    X, y, _ = make_table(missing=True)
+    model = HistGradientBoostingClassifier(max_iter=10).fit(X, y)
+    ensemble = extract_trees(model, X)
+    tree_shapley(ensemble, LABELS, X[:2], X[:50])
+    node = ensemble.tree_start[3]  # a root
+    if fault == "missing_left":
+        ensemble.missing_left[node] ^= True
+    elif fault == "value":
+        ensemble.value[np.flatnonzero(ensemble.feature < 0)[5]] += 1e-3
+    elif fault == "node_code":
+        ensemble.node_code[node] += 8
+    else:
+        stored = model._predictors[1][0].nodes
+        stored["num_threshold"][0] += 0.5
+        reread = extract_trees(model)
+        stored["num_threshold"][0] -= 0.5
+        ensemble = reread
+    with pytest.raises(NotExtractable, match="differs"):
+        tree_shapley(ensemble, LABELS, X[:2], X[:50])
+
+
+def test_any_number_of_threads_and_blocks_gives_the_same_bits():
+    X, y, _ = make_table(9000, missing=True)
+    ensemble = extract_trees(RandomForestClassifier(6, max_depth=7, random_state=0).fit(X[:500], y[:500]))
+    one, _ = tree_shapley(ensemble, LABELS, X, X[:40])
+    for settings in ({"n_threads": 3}, {"max_bytes": 400_000}, {"n_threads": 2, "max_bytes": 10_000}):
+        other, _ = tree_shapley(ensemble, LABELS, X, X[:40], **settings)
+        np.testing.assert_array_equal(one, other)
+
+
+def test_float32_tables_are_close():
+    X, y, _ = make_table()
+    ensemble = extract_trees(HistGradientBoostingClassifier(max_iter=20).fit(X, y))
+    exact, _ = tree_shapley(ensemble, LABELS, X, X[:40])
+    close, _ = tree_shapley(ensemble, LABELS, X, X[:40], dtype=np.float32)
+    assert 0 < np.abs(exact - close).max() < 1e-5 * np.abs(exact).max()
+
+
+def test_no_cache_directory_is_needed(tmp_path):
+    """Where numba finds no place for its cache, the kernels compile for this process only."""
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1]);"
+        "import numba.core.caching as caching; caching.CacheImpl._locator_classes = [];"
+        "import importlib; module = importlib.import_module('skked._explanations._tree_kernels');"
+        "import numpy as np; masks = np.zeros((2, 3), np.uint16);"
+        "module.split(np.array([0, 1, 2], np.uint16), 0, 3, np.uint16(1), np.uint16(65535), False,"
+        "np.zeros(0, np.bool_), np.uint16(1), masks[0], masks[1]); print(masks.tolist())"
+    )
+    root = pathlib.Path(skked.__file__).parents[1]
+    result = subprocess.run([sys.executable, "-c", script, str(root)], capture_output=True, text=True, cwd=tmp_path)
+    assert result.stdout.strip() == "[[1, 1, 0], [0, 0, 1]]", result.stderr

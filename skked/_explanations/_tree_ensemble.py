@@ -120,7 +120,7 @@ class TreeEnsemble:
     the code type.
     """
 
-    trees: list
+    trees: dataclasses.InitVar[list]
     base: np.ndarray
     space: str
     column: np.ndarray
@@ -129,8 +129,7 @@ class TreeEnsemble:
     rounding: float = 1e-9
     category_counts: np.ndarray | None = None
 
-    def __post_init__(self):
-        trees = self.trees
+    def __post_init__(self, trees):
         self.base = np.atleast_1d(np.asarray(self.base, np.float64))
         self.n_outputs, self.n_trees = len(self.base), len(trees)
         self.column = np.asarray(self.column, np.int64)
@@ -143,14 +142,13 @@ class TreeEnsemble:
         self.value = np.ascontiguousarray(np.concatenate([tree.value for tree in trees]), np.float64)
         if self.category_counts is None:
             self.category_counts = np.zeros(len(self.column), np.int64)
-        self._tabulate_categories()
+        self._tabulate_categories(trees)
         self._rank_thresholds()
-        del self.trees
 
-    def _tabulate_categories(self):
+    def _tabulate_categories(self, trees):
         self.category_start = np.full(len(self.feature), -1, np.int64)
         tables, start = [np.zeros(0, np.bool_)], 0
-        for first, tree in zip(self.tree_start, self.trees, strict=False):
+        for first, tree in zip(self.tree_start, trees, strict=False):
             for node, directions in tree.category_left.items():
                 self.category_start[first + node] = start
                 tables.append(np.append(directions, tree.missing_left[node]).astype(np.bool_))

@@ -8,6 +8,7 @@ import itertools
 import json
 
 import numpy as np
+from sklearn.base import is_classifier
 
 from skked._explanations._tree_ensemble import NotExtractable, Tree, TreeEnsemble, preorder
 
@@ -152,7 +153,7 @@ def _read_gradient_boosting(booster):
         for stage in booster.estimators_
         for output, member in enumerate(stage)
     ]
-    classifies = hasattr(booster, "classes_")
+    classifies = is_classifier(booster)
     ensemble = TreeEnsemble(
         trees,
         base=np.zeros(booster.estimators_.shape[1]),
@@ -177,7 +178,7 @@ def _zero_row(estimator):
 
 
 def _read_hist_gradient_boosting(booster):
-    classifies = hasattr(booster, "classes_")
+    classifies = is_classifier(booster)
     if not classifies and booster.loss in ("poisson", "gamma"):
         raise NotExtractable(f"loss={booster.loss!r} exponentiates the sum of the trees.")
     encoder = getattr(booster, "_preprocessor", None)
@@ -231,6 +232,9 @@ def _read_lightgbm(model):
     dump = booster.dump_model()  # as predict does, it stops at the best iteration
     n_per_iteration = dump["num_tree_per_iteration"]
     tables = [_lightgbm_nodes(tree["tree_structure"]) for tree in dump["tree_info"]]
+    classifies = is_classifier(model)
+    if classifies and dump["average_output"]:
+        raise NotExtractable("boosting_type='rf' has probabilities of a mean, but a raw score that is a sum.")
     scale = n_per_iteration / len(tables) if dump["average_output"] else 1.0
     n_features = model.n_features_in_
     counts, zero_is_missing = np.zeros(n_features, np.int64), np.zeros(n_features, bool)
@@ -241,7 +245,6 @@ def _read_lightgbm(model):
                 counts[node["split_feature"]] = max(counts[node["split_feature"]], largest + 1)
             elif node.get("missing_type") == "Zero":
                 zero_is_missing[node["split_feature"]] = True
-    classifies = hasattr(model, "_classes") or hasattr(model, "classes_")
     trees = [_lightgbm_tree(nodes, i % n_per_iteration, counts, scale) for i, nodes in enumerate(tables)]
     return TreeEnsemble(
         trees,
@@ -341,7 +344,7 @@ def _read_xgboost(model):
         _xgboost_tree(dump, output, counts, 1.0 if weights is None else weights[i])
         for i, (dump, output) in enumerate(zip(dumps, outputs, strict=True))
     ]
-    classifies = hasattr(model, "n_classes_") or hasattr(model, "classes_")
+    classifies = is_classifier(model)
     return TreeEnsemble(
         trees,
         base=_xgboost_base(learner, n_outputs),
