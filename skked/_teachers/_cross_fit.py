@@ -249,7 +249,7 @@ def _splits(cv, X, y, classes, rng):
             raise ValueError(f"cv={cv} folds; expected at least 2, or None for scores in sample.")
         fold = _deal(y if classes is not None else np.zeros(len(y)), int(cv), rng, keep_single=classes is not None)
         return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(fold.max() + 1)]
-    pairs = cv.split(X, y) if hasattr(cv, "split") else cv
+    pairs = cv.split(X, y) if hasattr(cv, "get_n_splits") else cv
     if not np.iterable(pairs) or isinstance(pairs, str):
         raise ValueError(f"cv={cv!r}; expected an integer, a splitter, an iterable of (train, test), None or False.")
     return [(_row_numbers(train), _row_numbers(test)) for train, test in pairs]
