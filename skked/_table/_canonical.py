@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from skked._table._columns import column_kind, levels_of, numbers_of
+from skked._table._columns import column_at, has_levels, levels_of, numbers_of
 from skked._table._rows import n_rows
 
 __all__ = ["CanonicalRows", "canonical_rows", "split_strata"]
@@ -152,23 +152,20 @@ def _hash_table(X):
     """One 64-bit hash per row of a table."""
     keys = np.zeros(n_rows(X), dtype=np.uint64)
     for j in range(X.shape[1]):
-        column = X.iloc[:, j] if isinstance(X, pd.DataFrame) else X[:, j]
-        keys = _mix(keys ^ _hash_column(column))
+        column = column_at(X, j)
+        # By dtype: the kind of an object column depends on which rows are there, and the hash of a row must not.
+        keys = _mix(keys ^ (_hash_levels(column) if has_levels(column.dtype) else _hash_numbers(numbers_of(column))))
     return keys
 
 
-def _hash_column(column):
-    if isinstance(column, np.ndarray):
-        return _hash_numbers(column)
-    if column_kind(column) != "category":
-        return _hash_numbers(numbers_of(column))
+def _hash_levels(column):
     codes, levels = levels_of(column)
     hashes = pd.util.hash_array(np.asarray(levels, dtype=object), categorize=False)
     return np.append(hashes, _MISSING)[codes]  # code -1, missing, is the last one
 
 
 def _hash_numbers(values):
-    values = values.astype(np.float64) + 0.0  # turns -0.0 into 0.0
+    values = values + 0.0  # turns -0.0 into 0.0
     bits = values.view(np.uint64)
     bits[np.isnan(values)] = _MISSING
     return _mix(bits)

@@ -1,13 +1,15 @@
 """One category column: a table that maps each level to a few numbers."""
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 __all__ = ["CategoryBlock", "fit_category", "look_up"]
 
 _LARGEST_POOL = 0.1  # a column most of whose rows would be pooled, such as a name, needs codes
+_FEWEST_ROWS = 3  # a level with fewer rows of average weight says nothing of its own
+_ROUNDING = 1e-9  # spreads below this, relative to the target's, are rounding errors
 _SMALLEST_SPREAD = 0.1  # components with less spread than this, relative to the first, are not worth an input
 
 
@@ -76,19 +78,24 @@ def look_up(codes, levels, known_levels, table):
     float32 array of shape (n_samples, width)
     """
     n_known = len(known_levels)
-    position = pd.Index(known_levels, dtype=object).get_indexer(pd.Index(levels, dtype=object))
-    position[position < 0] = n_known
-    return table[np.append(position, n_known + 1)[codes]]  # code -1, missing, is the last one
+    rows = [_find(level, known_levels) for level in levels]
+    return table[np.array([*rows, n_known + 1])[codes]]  # code -1, missing, is the last one
+
+
+def _find(level, known_levels):
+    """Position of a level in the sorted known ones, their number if it is unknown."""
+    position = bisect_left(known_levels, level)
+    found = position < len(known_levels) and known_levels[position] == level
+    return position if found else len(known_levels)
 
 
 def _sorted_levels(codes, levels):
     """Levels that have rows, sorted, each text once; missing becomes the code after the last level."""
-    texts, merged = np.unique(np.asarray(levels, dtype=object).astype(str), return_inverse=True)
-    codes = np.append(merged, -1)[codes]
-    used = np.zeros(len(texts), dtype=bool)
-    used[codes[codes >= 0]] = True
-    position = np.append(np.cumsum(used) - 1, used.sum())
-    return position[codes], [str(text) for text in texts[used]]
+    used = np.zeros(len(levels) + 1, dtype=bool)
+    used[codes] = True
+    texts = sorted({level for level, has_rows in zip(levels, used[:-1], strict=True) if has_rows})
+    position = {text: k for k, text in enumerate(texts)}
+    return np.array([*(position.get(level, -1) for level in levels), len(texts)])[codes], texts
 
 
 def _onehot(levels, share, kept):
@@ -114,27 +121,36 @@ def _onehot(levels, share, kept):
 
 
 def _target_codes(levels, codes, weight, codes_target, *, max_codes, smoothing):
-    """Principal components of the shrunken mean target of each level."""
+    """Principal components of the shrunken mean target of each level; the lightest levels count as one."""
+    row = weight.mean()
+    mass = np.bincount(codes, weights=weight, minlength=len(levels) + 1)
+    known = np.flatnonzero(mass[:-1] >= _FEWEST_ROWS * row)
+    n_known = len(known)
+    position = np.full(len(levels) + 1, n_known)  # n_known: the lightest levels; n_known + 1: missing
+    position[known], position[-1] = np.arange(n_known), n_known + 1
+    codes = position[codes]
+
     target = np.asarray(codes_target, dtype=np.float64).reshape(len(codes), -1)
     target = target - np.average(target, axis=0, weights=weight)
-    size = len(levels) + 1
-    mass = np.bincount(codes, weights=weight, minlength=size)
-    total = np.column_stack([np.bincount(codes, weights=weight * column, minlength=size) for column in target.T])
-    means = total / (mass + smoothing * weight.mean())[:, None]
-    scores = _principal_components(means, mass, max_codes)
-    table = np.insert(scores, len(levels), 0.0, axis=0)  # an unknown level is the average one
-    names = [f"code{k}" for k in range(table.shape[1])]
-    return CategoryBlock(levels, np.ascontiguousarray(table, dtype=np.float32), names)
+    mass = np.bincount(codes, weights=weight, minlength=n_known + 2)
+    total = np.column_stack([np.bincount(codes, weights=weight * column, minlength=n_known + 2) for column in target.T])
+    means = total / np.maximum(mass + smoothing * row, np.finfo(np.float64).tiny)[:, None]
+    means -= np.average(means, axis=0, weights=mass)
+    means[mass == 0] = 0.0
+    noise = _ROUNDING * np.sqrt(np.average(target**2, axis=0, weights=weight).max())
+    table = _principal_components(means, mass, max_codes, noise)
+    names = [f"(code {k})" for k in range(table.shape[1])]
+    return CategoryBlock([levels[k] for k in known], np.ascontiguousarray(table, dtype=np.float32), names)
 
 
-def _principal_components(means, mass, max_codes):
-    """Scores on the leading components, in units of the spread of the first; at least one column."""
+def _principal_components(means, mass, max_codes, noise):
+    """Scores on the leading components, in units of the spread of the first; one column of zeros if all is noise."""
     covariance = (means * mass[:, None]).T @ means / mass.sum()
     variance, directions = np.linalg.eigh(covariance)
     spread = np.sqrt(np.maximum(variance[::-1], 0.0))
     directions = directions[:, ::-1]
     directions = directions * np.where(directions[-1] < 0, -1.0, 1.0)
-    if spread[0] == 0.0:
+    if spread[0] <= noise:
         return np.zeros((len(means), 1))
     kept = min(max_codes, int(np.sum(spread >= _SMALLEST_SPREAD * spread[0])))
     return means @ directions[:, :kept] / spread[0]

@@ -5,7 +5,7 @@ import pandas as pd
 from scipy import sparse
 from sklearn.utils.validation import validate_data
 
-from skked._table._columns import column_kind, numbers_of
+from skked._table._columns import column_kinds, matrix_of, numbers_of
 
 __all__ = ["as_table", "check_table", "is_numeric"]
 
@@ -81,9 +81,7 @@ def is_numeric(X):
     -------
     bool
     """
-    if not isinstance(X, pd.DataFrame):
-        return True
-    return all(column_kind(X.iloc[:, j]) != "category" for j in range(X.shape[1]))
+    return "category" not in column_kinds(X)
 
 
 def _is_ready(estimator, X):
@@ -112,10 +110,7 @@ def _items(row):
 def _from_objects(X):
     """An array of Python objects as a DataFrame if it holds texts, else as the array of numbers it is."""
     frame = pd.DataFrame(X, columns=[f"x{j}" for j in range(X.shape[1])]).infer_objects()
-    kinds = [column_kind(frame.iloc[:, j]) for j in range(frame.shape[1])]
-    if "category" in kinds:
-        return frame
-    return np.column_stack([numbers_of(frame.iloc[:, j]) for j in range(frame.shape[1])])
+    return matrix_of(frame, np.arange(X.shape[1])) if is_numeric(frame) else frame
 
 
 def _check_frame(X, *, context):
@@ -130,10 +125,9 @@ def _check_frame(X, *, context):
     for count, what in zip(X.shape, ("sample(s)", "feature(s)"), strict=True):
         if count == 0:
             raise ValueError(f"Found array with 0 {what} (shape={X.shape}) while a minimum of 1 is required{context}.")
-    for j in range(X.shape[1]):
-        column = X.iloc[:, j]
-        if column_kind(column) == "numeric" and np.isinf(numbers_of(column)).any():
+    for j, kind in enumerate(column_kinds(X)):
+        if kind == "numeric" and X.dtypes.iloc[j].kind not in "iu" and np.isinf(numbers_of(X.iloc[:, j])).any():
             raise ValueError(
-                f"Column {column.name!r} contains infinity (inf). Replace infinite values by numbers, "
+                f"Column {X.columns[j]!r} contains infinity (inf). Replace infinite values by numbers, "
                 "or by NaN if they stand for missing values."
             )

@@ -1,10 +1,12 @@
 """One column of a DataFrame: what kind it is, its numbers, its levels."""
 
+import numbers
+
 import numpy as np
 import pandas as pd
 from pandas.api import types
 
-__all__ = ["column_kind", "levels_of", "numbers_of"]
+__all__ = ["column_at", "column_kinds", "has_levels", "is_plain", "levels_of", "matrix_of", "numbers_of"]
 
 _MEASURE = "give what the model should measure as numbers, such as the year, the hour or the days since a fixed date"
 _ADVICE = {
@@ -23,8 +25,6 @@ _KIND_OF_OBJECTS = {
     "boolean": "boolean",
     "string": "category",
     "bytes": "category",
-    "mixed": "category",
-    "mixed-integer": "category",
 }
 _REFUSED_OBJECTS = {
     "complex": "complex",
@@ -39,44 +39,95 @@ _REFUSED_OBJECTS = {
 }
 
 
-def column_kind(column):
-    """What a column holds: numbers, truth values, or levels of a category.
+def column_at(X, j):
+    """Column `j` of a table as a Series.
 
     Parameters
     ----------
-    column : Series
+    X : ndarray or DataFrame of shape (n_samples, n_features)
+    j : int
 
     Returns
     -------
-    {"numeric", "boolean", "category"}
+    Series of length n_samples
+    """
+    return X.iloc[:, j] if isinstance(X, pd.DataFrame) else pd.Series(X[:, j], name=f"x{j}")
+
+
+def column_kinds(X):
+    """What each column of a table holds: numbers, truth values, or levels of a category.
+
+    Parameters
+    ----------
+    X : ndarray or DataFrame of shape (n_samples, n_features)
+
+    Returns
+    -------
+    list of {"numeric", "boolean", "category"}, of length n_features
         Strings and category dtypes are ``"category"``. Object columns are judged by their values: numbers are
         ``"numeric"``, a mixture of texts and numbers is ``"category"``, nothing but missing values ``"numeric"``.
 
     Raises
     ------
     TypeError
-        If the column holds dates, durations, complex numbers, sparse values, or containers such as dict and list.
+        If a column holds dates, durations, complex numbers, sparse values, or containers such as dict and list.
     """
-    dtype = column.dtype
-    if isinstance(dtype, pd.CategoricalDtype) or isinstance(dtype, pd.StringDtype):
-        return "category"
-    if isinstance(dtype, pd.SparseDtype):
-        raise TypeError(
-            f"Column {column.name!r} has the sparse dtype {dtype}, but dense data is required. "
-            "Convert it with X[column].sparse.to_dense()."
-        )
-    if types.is_bool_dtype(dtype):
-        return "boolean"
-    if types.is_complex_dtype(dtype):
-        raise _refusal(column, "complex")
-    if types.is_numeric_dtype(dtype):
-        return "numeric"
-    inferred = types.infer_dtype(column, skipna=True)
-    if inferred in _REFUSED_OBJECTS:
-        raise _refusal(column, _REFUSED_OBJECTS[inferred])
-    if inferred == "mixed":
-        _refuse_containers(column)
-    return _KIND_OF_OBJECTS.get(inferred, "category")
+    if not isinstance(X, pd.DataFrame):
+        return ["numeric"] * X.shape[1]
+    return [_kind_of_dtype(dtype) or _kind_of_values(X.iloc[:, j]) for j, dtype in enumerate(X.dtypes)]
+
+
+def has_levels(dtype):
+    """Whether columns of a dtype hold objects, texts or categories.
+
+    Parameters
+    ----------
+    dtype : numpy or pandas dtype
+
+    Returns
+    -------
+    bool
+    """
+    return isinstance(dtype, (pd.CategoricalDtype, pd.StringDtype)) or types.is_object_dtype(dtype)
+
+
+def is_plain(dtype):
+    """Whether a dtype is one of numpy's for truth values, integers or floats.
+
+    Parameters
+    ----------
+    dtype : numpy or pandas dtype
+
+    Returns
+    -------
+    bool
+    """
+    return isinstance(dtype, np.dtype) and dtype.kind in "biuf"
+
+
+def matrix_of(X, columns):
+    """The values of numeric and boolean columns as float64, missing as NaN.
+
+    Parameters
+    ----------
+    X : ndarray or DataFrame of shape (n_samples, n_features)
+    columns : int array of shape (n_columns,)
+
+    Returns
+    -------
+    float array of shape (n_samples, n_columns)
+        float64, or `X` itself where it is an array and all its columns are asked for.
+    """
+    whole = len(columns) == X.shape[1]
+    if not isinstance(X, pd.DataFrame):
+        return X if whole else X[:, columns].astype(np.float64)
+    part = X if whole else X.iloc[:, columns]
+    if all(is_plain(dtype) for dtype in part.dtypes):
+        return part.to_numpy(dtype=np.float64)
+    matrix = np.empty(part.shape)
+    for position, (_, column) in enumerate(part.items()):
+        matrix[:, position] = numbers_of(column)
+    return matrix
 
 
 def numbers_of(column):
@@ -95,7 +146,7 @@ def numbers_of(column):
     ValueError
         If a value is not a number.
     """
-    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biuf":
+    if is_plain(column.dtype):
         return column.to_numpy(dtype=np.float64)
     try:
         return pd.to_numeric(column).to_numpy(dtype=np.float64, na_value=np.nan)
@@ -123,8 +174,34 @@ def levels_of(column):
     """
     if isinstance(column.dtype, pd.CategoricalDtype):
         return column.cat.codes.to_numpy().astype(np.intp), [_text(value) for value in column.cat.categories]
-    codes, values = pd.factorize(column)
+    codes, values = column.array.factorize()
     return codes, [_text(value) for value in values]
+
+
+def _kind_of_dtype(dtype):
+    """The kind that a common dtype alone decides, else None."""
+    if is_plain(dtype):
+        return "boolean" if dtype.kind == "b" else "numeric"
+    return "category" if isinstance(dtype, (pd.CategoricalDtype, pd.StringDtype)) else None
+
+
+def _kind_of_values(column):
+    dtype = column.dtype
+    if isinstance(dtype, pd.SparseDtype):
+        raise TypeError(
+            f"Column {column.name!r} has the sparse dtype {dtype}, but dense data is required. "
+            "Convert it with X[column].sparse.to_dense()."
+        )
+    if types.is_bool_dtype(dtype):
+        return "boolean"
+    if types.is_complex_dtype(dtype):
+        raise _refusal(column, "complex")
+    if types.is_numeric_dtype(dtype):
+        return "numeric"
+    inferred = types.infer_dtype(column, skipna=True)
+    if inferred in _REFUSED_OBJECTS:
+        raise _refusal(column, _REFUSED_OBJECTS[inferred])
+    return _KIND_OF_OBJECTS.get(inferred) or _kind_of_mixture(column)
 
 
 def _text(value):
@@ -140,8 +217,10 @@ def _refusal(column, kind):
     )
 
 
-def _refuse_containers(column):
-    for value in column:
+def _kind_of_mixture(column):
+    """The kind of a column with Python objects of several types: numbers if it holds nothing else."""
+    values = [value for value, missing in zip(column, column.isna(), strict=True) if not missing]
+    for value in values:
         if isinstance(value, (dict, list, set, tuple, np.ndarray)):
             # The words "argument must be a string or a number" are those of float(), which scikit-learn looks for.
             raise TypeError(
@@ -150,3 +229,4 @@ def _refuse_containers(column):
             )
         if isinstance(value, complex):
             raise _refusal(column, "complex")
+    return "numeric" if all(isinstance(value, numbers.Number) for value in values) else "category"

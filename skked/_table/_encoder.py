@@ -1,18 +1,19 @@
 """Any table as the float32 matrix that a small neural network reads."""
 
+import math
+
 import numpy as np
-import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skked._table._categories import fit_category, look_up
-from skked._table._columns import column_kind, levels_of, numbers_of
+from skked._table._columns import column_at, column_kinds, levels_of, matrix_of, numbers_of
 from skked._table._rows import column_names
 from skked._table._scaling import mean_and_scale, median_and_scale
 
 __all__ = ["TableEncoder"]
 
-_LARGEST_SCORE = 1e6  # keeps the square below within range; the clipped value no longer changes there
+_LARGEST_SCORE = 1e6  # no encoded number is beyond arcsinh(1e6) = 14.5
 _BLOCK_VALUES = 1 << 20  # values encoded at a time, 8 MiB in float64: stays in cache, bounds the memory
 
 
@@ -33,8 +34,6 @@ class TableEncoder(BaseEstimator):
         Largest number of code columns for one category column.
     smoothing : float, default=10.0
         Number of rows of average weight by which a level's code is drawn towards the mean of all rows.
-    clip : float, default=3.0
-        Numeric values are scaled robustly and squeezed smoothly into (-clip, clip).
 
     Attributes
     ----------
@@ -59,10 +58,12 @@ class TableEncoder(BaseEstimator):
 
     Notes
     -----
-    A number is encoded as ``z / sqrt(1 + (z / clip)^2)``, computed in float64, a missing one as 0. Its centre is the
-    weighted median; one unit of z is the weighted interquartile range over 1.349 (a standard deviation, if normal)
+    A number is encoded as ``arcsinh(min(max(z, -1e6), 1e6))``, computed in float64, a missing one as 0. Its centre is
+    the weighted median; one unit of z is the weighted interquartile range over 1.349 (a standard deviation, if normal)
     or, where that is zero, the median distance of the values that differ from the median: a column that is almost
-    always 0 is scaled by its typical other value. A truth value is encoded as itself minus its mean.
+    always 0 is scaled by its typical other value. The inverse hyperbolic sine is the identity near 0 and a logarithm
+    far from it: an outlier of 1e9 cannot drown the other rows, and a heavy tail keeps its order, which a bounded
+    squeeze would take from it. For a truth value z is the value minus its mean.
 
     Each category block is centred: a level's one-hot column is 1 minus its share there and minus its share elsewhere,
     so that the zero vector, which stands for a level that ``fit`` had no example of, is the average row. Two levels
@@ -72,12 +73,11 @@ class TableEncoder(BaseEstimator):
     Every row is encoded by itself, whatever rows are with it.
     """
 
-    def __init__(self, *, max_onehot=12, min_share=0.005, max_codes=4, smoothing=10.0, clip=3.0):
+    def __init__(self, *, max_onehot=12, min_share=0.005, max_codes=4, smoothing=10.0):
         self.max_onehot = max_onehot
         self.min_share = min_share
         self.max_codes = max_codes
         self.smoothing = smoothing
-        self.clip = clip
 
     def fit(self, X, y=None, sample_weight=None, *, codes_target=None):
         """Learn scales, levels and codes.
@@ -97,14 +97,14 @@ class TableEncoder(BaseEstimator):
         """
         weight = np.ones(X.shape[0]) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
         names = column_names(X)
-        kinds = _kinds(X)
+        kinds = np.array(column_kinds(X))
         numeric, category = kinds != "category", kinds == "category"
         self.n_features_in_ = X.shape[1]
         self.numeric_columns_, self.category_columns_ = np.flatnonzero(numeric), np.flatnonzero(category)
         self._fit_numbers(X, kinds, weight)
         blocks = [
             fit_category(
-                *levels_of(_column(X, j)),
+                *levels_of(column_at(X, j)),
                 weight,
                 codes_target=codes_target,
                 max_onehot=self.max_onehot,
@@ -149,9 +149,9 @@ class TableEncoder(BaseEstimator):
         n_numeric = len(self.numeric_columns_)
         start = n_numeric + len(self.indicators_)
         if n_numeric:
-            self._encode_numbers(self._numbers(X), encoded[:, :start])
+            self._encode_numbers(matrix_of(X, self.numeric_columns_), encoded[:, :start])
         for j, levels, table in zip(self.category_columns_, self.levels_, self.tables_, strict=True):
-            encoded[:, start : start + table.shape[1]] = look_up(*levels_of(_column(X, j)), levels, table)
+            encoded[:, start : start + table.shape[1]] = look_up(*levels_of(column_at(X, j)), levels, table)
             start += table.shape[1]
         return encoded
 
@@ -174,7 +174,7 @@ class TableEncoder(BaseEstimator):
         self.scale_ = np.zeros(len(self.numeric_columns_))
         indicators = []
         for position, j in enumerate(self.numeric_columns_):
-            values = numbers_of(_column(X, j))
+            values = numbers_of(column_at(X, j))
             observed = ~np.isnan(values)
             measure = mean_and_scale if kinds[j] == "boolean" else median_and_scale
             if observed.any():
@@ -182,14 +182,6 @@ class TableEncoder(BaseEstimator):
                 if not observed.all():
                     indicators.append(position)
         self.indicators_ = np.array(indicators, dtype=np.intp)
-
-    def _numbers(self, X):
-        if not isinstance(X, pd.DataFrame):
-            return X if len(self.numeric_columns_) == X.shape[1] else X[:, self.numeric_columns_].astype(np.float64)
-        numbers = np.empty((X.shape[0], len(self.numeric_columns_)))
-        for position, j in enumerate(self.numeric_columns_):
-            numbers[:, position] = numbers_of(X.iloc[:, j])
-        return numbers
 
     def _encode_numbers(self, numbers, out):
         step = max(1, _BLOCK_VALUES // numbers.shape[1])
@@ -201,23 +193,12 @@ class TableEncoder(BaseEstimator):
         z *= self.scale_
         np.minimum(z, _LARGEST_SCORE, out=z)
         np.maximum(z, -_LARGEST_SCORE, out=z)
-        square = z * (1.0 / self.clip)
-        square *= square
-        square += 1.0
-        z /= np.sqrt(square, out=square)
-        missing = np.isnan(z)
-        if missing.any():
+        np.arcsinh(z, out=z)
+        n_numeric = z.shape[1]
+        if math.isnan(np.vdot(z, z)):  # far cheaper than looking at each value where, mostly, nothing is missing
+            missing = np.isnan(z)
             z[missing] = 0.0
-        out[:, : z.shape[1]] = z
-        if len(self.indicators_):
-            out[:, z.shape[1] :] = missing[:, self.indicators_]
-
-
-def _column(X, j):
-    return X.iloc[:, j] if isinstance(X, pd.DataFrame) else pd.Series(X[:, j], name=f"x{j}")
-
-
-def _kinds(X):
-    if not isinstance(X, pd.DataFrame):
-        return np.full(X.shape[1], "numeric")
-    return np.array([column_kind(X.iloc[:, j]) for j in range(X.shape[1])])
+            out[:, n_numeric:] = missing[:, self.indicators_]
+        else:
+            out[:, n_numeric:] = 0.0
+        out[:, :n_numeric] = z

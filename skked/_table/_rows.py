@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import union_categoricals
 
+from skked._table._columns import is_plain
+
 __all__ = ["assemble_rows", "column_names", "n_rows", "stack_rows", "take_rows"]
 
 
@@ -85,7 +87,8 @@ def stack_rows(A, B):
             "Expected two tables with the same columns in the same order, got "
             f"{list(A.columns)} and {list(B.columns)}. Reorder the second with B[A.columns]."
         )
-    return _frame([_stack_columns(A.iloc[:, j], B.iloc[:, j]) for j in range(A.shape[1])], A.columns)
+    stacked = [_stack_columns(A.iloc[:, j], B.iloc[:, j]) for j in range(A.shape[1])]
+    return _frame(stacked, [column.dtype for column in stacked], A.columns)
 
 
 def assemble_rows(pool, donors, labels):
@@ -111,7 +114,7 @@ def assemble_rows(pool, donors, labels):
     if isinstance(pool, pd.DataFrame):
         by_superfeature = np.ascontiguousarray(donors.T)
         columns = [pool.iloc[:, j].array.take(by_superfeature[g]) for j, g in enumerate(labels)]
-        return _frame(columns, pool.columns)
+        return _frame(columns, pool.dtypes, pool.columns)
     assembled = np.empty((donors.shape[0], pool.shape[1]), dtype=pool.dtype)
     for g in np.unique(labels):
         columns = _as_slice(np.flatnonzero(labels == g))
@@ -126,24 +129,21 @@ def _as_slice(columns):
     return slice(first, last + 1) if last - first + 1 == len(columns) else columns
 
 
-def _frame(columns, names):
-    """A DataFrame of ready columns, without copying them and with names that need not be hashable keys of a dict."""
-    frame = pd.DataFrame(dict(enumerate(columns)), copy=False)
+def _frame(columns, dtypes, names):
+    """A DataFrame of ready columns, without copying them or guessing at dtypes; any names are allowed."""
+    pairs = enumerate(zip(columns, dtypes, strict=True))
+    frame = pd.DataFrame({j: pd.Series(column, dtype=dtype, copy=False) for j, (column, dtype) in pairs}, copy=False)
     frame.columns = names
     return frame
 
 
 def _stack_columns(a, b):
-    """One array, the values of Series `a` above those of `b`."""
+    """One Series, the values of `a` above those of `b`."""
     if isinstance(a.dtype, pd.CategoricalDtype) and isinstance(b.dtype, pd.CategoricalDtype):
         if a.dtype != b.dtype:
-            return union_categoricals([a, b], ignore_order=True)
+            return pd.Series(union_categoricals([a, b], ignore_order=True))
     elif a.dtype != b.dtype:
         # Cast first: concatenating unlike columns of missing values is where pandas versions differ.
-        common = np.result_type(a.dtype, b.dtype) if _is_plain(a.dtype) and _is_plain(b.dtype) else object
+        common = np.result_type(a.dtype, b.dtype) if is_plain(a.dtype) and is_plain(b.dtype) else object
         a, b = a.astype(common), b.astype(common)
-    return pd.concat([a, b], ignore_index=True).array
-
-
-def _is_plain(dtype):
-    return isinstance(dtype, np.dtype) and dtype.kind in "biuf"
+    return pd.concat([a, b], ignore_index=True)
