@@ -4,15 +4,20 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from joblib import effective_n_jobs
 
 from skked._explanations._background import medoids
 from skked._explanations._coalition_engines import Enumeration, Permutations
+from skked._explanations._exact_engines import LinearEngine, TreeEngine
+from skked._explanations._network import NetworkValues, network_of
+from skked._explanations._pipeline import NotApplicableError, look_through
 from skked._explanations._response import ScoreFunction
 from skked._explanations._sampling import Sampling
+from skked._explanations._shap import ShapEngine
 from skked._explanations._values import MaskedRows
 from skked._table import n_rows, take_rows
 
-__all__ = ["Problem", "choose_engine"]
+__all__ = ["Coalitions", "Problem", "choose_engine"]
 
 _N_MEDOIDS = 100
 _MAX_BACKGROUND = 20_000
@@ -37,6 +42,20 @@ class Problem:
     max_bytes: int
     n_jobs: int | None
     rng: np.random.RandomState
+
+    @property
+    def n_superfeatures(self):
+        """int: players of the game, M."""
+        return int(self.labels.max()) + 1
+
+    @property
+    def n_threads(self):
+        """int: threads for engines that need no processes."""
+        return effective_n_jobs(self.n_jobs)
+
+    def draw_seed(self):
+        """A seed of its own for one engine."""
+        return self.rng.randint(2**31 - 1)
 
     @cached_property
     def few_rows(self):
@@ -92,51 +111,117 @@ def choose_engine(problem, wanted):
 
     Returns
     -------
-    object with ``name``, ``base``, ``budget(n_samples)`` and ``explain(rows)``
+    engine : object with ``name``, ``base``, ``budget(n_samples)`` and ``explain(rows)``
+    passed_over : dict
+        Why each faster engine does not apply.
+
+    Raises
+    ------
+    ValueError
+        If the wanted engine does not apply.
     """
-    if wanted == "permutation":
-        return _permutations(problem)
-    return _Coalitions(problem, problem.values, wanted)
+    if wanted in _FOR_ANY_TEACHER:
+        return _FOR_ANY_TEACHER[wanted](problem), {}
+    passed_over = {}
+    for name, build in _FOR_SOME_TEACHERS.items():
+        if wanted in ("auto", name):
+            try:
+                return build(problem), passed_over
+            except NotApplicableError as reason:
+                passed_over[name] = str(reason).rstrip(".")
+    if wanted != "auto":
+        raise ValueError(f'engine="{wanted}" does not apply: {passed_over[wanted]}. Use engine="auto".')
+    return Coalitions(problem, problem.values), passed_over
 
 
-def _permutations(problem):
-    n_inner = max(1, 2 * (problem.values.n_superfeatures - 1))
+def _inner(problem):
+    if problem.score.from_raw is None:
+        raise NotApplicableError("a callable does not show what is inside")
+    return look_through(problem.score.estimator, problem.labels, problem.X)
+
+
+def _tree(problem):
+    return TreeEngine(problem, _inner(problem))
+
+
+def _linear(problem):
+    return LinearEngine(problem, _inner(problem))
+
+
+def _network(problem):
+    inner = _inner(problem)
+    network = network_of(inner.estimator)
+    if network is None:
+        raise NotApplicableError(f"{type(inner.estimator).__name__} is no network that can be read")
+    values = NetworkValues(problem, inner, network)
+    return Coalitions(problem, values, name="network")
+
+
+def _permutation(problem):
+    n_inner = max(1, 2 * (problem.n_superfeatures - 1))
     n_pairs = 2 if problem.n_coalitions == "auto" else max(1, round(problem.n_coalitions / n_inner))
-    return Permutations(problem.values, n_pairs, problem.rng.randint(2**31 - 1), problem.n_jobs)
+    return Permutations(problem.values, n_pairs, problem.draw_seed(), problem.n_jobs)
 
 
-class _Coalitions:
-    """Enumeration or sampling of one game, chosen by the number of rows."""
+def _enumeration(problem):
+    return Enumeration(problem.values, problem.max_bytes, problem.n_jobs)
 
-    def __init__(self, problem, values, wanted):
+
+def _sampling(problem, values=None):
+    return Sampling(
+        values or problem.values,
+        problem.n_coalitions,
+        problem.tolerance,
+        problem.draw_seed(),
+        problem.max_bytes,
+        problem.n_jobs,
+    )
+
+
+def _shap(problem):
+    return ShapEngine(problem.values, problem.n_coalitions, problem.draw_seed(), problem.n_jobs)
+
+
+_FOR_SOME_TEACHERS = {"tree": _tree, "linear": _linear, "network": _network}
+_FOR_ANY_TEACHER = {
+    "enumeration": _enumeration,
+    "sampling": _sampling,
+    "permutation": _permutation,
+    "shap": _shap,
+}
+
+
+class Coalitions:
+    """Enumeration or sampling of one game, chosen by the number of rows.
+
+    Parameters
+    ----------
+    problem : Problem
+    values : MaskedRows or NetworkValues
+    name : str or None
+        Name of the engine; None for that of the one chosen.
+    """
+
+    def __init__(self, problem, values, name=None):
         self.exact = Enumeration(values, problem.max_bytes, problem.n_jobs)
-        self.sampled = Sampling(
-            values,
-            problem.n_coalitions,
-            problem.tolerance,
-            problem.rng.randint(2**31 - 1),
-            problem.max_bytes,
-            problem.n_jobs,
-        )
-        self.wanted = wanted
+        self.sampled = _sampling(problem, values)
+        self.n_coalitions = problem.n_coalitions
+        self.n_superfeatures = problem.n_superfeatures
         self.base = values.base
-        self.name = wanted if wanted in ("enumeration", "sampling", "network") else "coalitions"
+        self.given_name = name
+        self.name = name or "coalitions"
 
     def budget(self, n_samples):
         """Model rows that `n_samples` rows cost at most."""
-        return self._engine(n_samples).budget(n_samples)
+        return self._chosen(n_samples).budget(n_samples)
 
     def explain(self, rows):
         """As the chosen engine."""
-        phi, standard_error, n_evaluations, name = self._engine(n_rows(rows)).explain(rows)
-        return phi, standard_error, n_evaluations, "network" if self.wanted == "network" else name
+        phi, standard_error, n_evaluations, name = self._chosen(n_rows(rows)).explain(rows)
+        return phi, standard_error, n_evaluations, self.given_name or name
 
-    def _engine(self, n_samples):
-        if self.wanted in ("enumeration", "sampling"):
-            return self.exact if self.wanted == "enumeration" else self.sampled
-        n_players = self.exact.values.n_superfeatures
-        enough = self.sampled.n_coalitions != "auto" and self.sampled.n_coalitions >= 1 << n_players
-        affordable = n_players <= _MAX_PLAYERS and self.exact.budget(n_samples) <= _MAX_EVALUATIONS
-        if n_players <= _FEW_PLAYERS or enough or (self.sampled.n_coalitions == "auto" and affordable):
-            return self.exact
-        return self.sampled
+    def _chosen(self, n_samples):
+        if self.n_coalitions != "auto":
+            return self.exact if self.n_coalitions >= 1 << self.n_superfeatures else self.sampled
+        affordable = self.n_superfeatures <= _MAX_PLAYERS and self.exact.budget(n_samples) <= _MAX_EVALUATIONS
+        return self.exact if affordable or self.n_superfeatures <= _FEW_PLAYERS else self.sampled

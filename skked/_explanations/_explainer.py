@@ -64,6 +64,8 @@ class GroupShapleyExplainer(BaseEstimator):
     ----------
     engine_ : str
         The engine in use, before ``explain`` has decided between enumeration and sampling ``"coalitions"``.
+    passed_over_ : dict of str
+        Why each engine before it does not apply.
     base_ : float64 array of shape (n_outputs,)
         Mean score over the background.
     superfeature_labels_ : int array of shape (n_features,)
@@ -190,7 +192,7 @@ class GroupShapleyExplainer(BaseEstimator):
             n_jobs=self.n_jobs,
             rng=check_random_state(self.random_state),
         )
-        self._engine = choose_engine(problem, self.engine)
+        self._engine, self.passed_over_ = choose_engine(problem, self.engine)
         self.engine_ = self._engine.name
         self.base_ = self._engine.base
         self.superfeature_labels_ = labels

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from skked._explanations._shap import import_shap
 from skked._table import column_names, n_rows
 
 __all__ = ["GroupExplanation"]
@@ -69,8 +70,7 @@ class GroupExplanation:
             ``values`` of shape (n_samples, n_superfeatures), or (n_samples, n_superfeatures, n_outputs) with three
             outputs or more. ``data`` holds the value of superfeatures of one column and a short text otherwise.
         """
-        import shap
-
+        shap = import_shap()
         phi, base, names = self.phi, np.tile(self.base, (len(self.phi), 1)), self.output_names
         if len(names) == 2 and self.response in ("margin", "log_odds"):
             phi, base, names = phi[:, :, 1] - phi[:, :, 0], base[:, 1] - base[:, 0], None

@@ -1,5 +1,251 @@
-"""Networks as plain arrays."""
+"""Networks as plain arrays, and their games with the first layer cached."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from scipy.special import erf, expit, softmax
+
+from skked._explanations._errors import NotApplicableError
+
+__all__ = ["Network", "NetworkValues", "network_of"]
+
+# Rows of hidden units that stay in the second-level cache between layers.
+_HIDDEN_ROWS = 512
+# Agreement of the network that was read with the teacher, which may compute in float32.
+_SAME = 1e-5
+
+
+def _relu(h):
+    np.maximum(h, 0, out=h)
+
+
+def _gelu(h):
+    h *= (0.5 * (1 + erf(h / np.sqrt(2)))).astype(h.dtype)
+
+
+def _silu(h):
+    h *= expit(h)
+
+
+def _leaky_relu(h, slope):
+    np.maximum(h, slope * h, out=h)
+
+
+def _tanh(h):
+    np.tanh(h, out=h)
+
+
+def _logistic(h):
+    expit(h, out=h)
+
+
+def _identity(h):
+    pass
+
+
+_ACTIVATIONS = {"relu": _relu, "tanh": _tanh, "logistic": _logistic, "identity": _identity}
+
+
+@dataclass(frozen=True)
+class Network:
+    """A fully connected network.
+
+    Attributes
+    ----------
+    weights : list of float arrays of shape (n_in, n_out)
+    biases : list of float arrays of shape (n_out,)
+    activations : list of callables
+        One for each hidden layer; they work in place.
+    output : {"identity", "logistic", "softmax"}
+        What makes the last layer's outputs the answers of the teacher.
+    """
+
+    weights: list
+    biases: list
+    activations: list
+    output: str = "identity"
+
+    def __call__(self, rows):
+        """Outputs of the last layer before `output`, float64, shape (n_rows, n_outputs)."""
+        h = np.asarray(rows, dtype=np.float64)
+        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            h = h @ weight + bias
+            if layer < len(self.activations):
+                self.activations[layer](h)
+        return h
+
+    def answers(self, outputs):
+        """Answers of the teacher: probabilities of two columns or more, or the outputs themselves."""
+        if self.output == "softmax":
+            return softmax(outputs, axis=-1)
+        if self.output == "logistic":
+            p = expit(outputs)
+            return np.concatenate([1 - p, p], axis=-1) if p.shape[-1] == 1 else p
+        return outputs
 
 
 def network_of(estimator):
+    """The network inside a fitted estimator or torch module.
+
+    Parameters
+    ----------
+    estimator : object
+        ``MLPClassifier``, ``MLPRegressor``, or a torch ``Sequential`` of linear layers and activations.
+
+    Returns
+    -------
+    Network or None
+    """
+    if type(estimator).__name__ in ("MLPClassifier", "MLPRegressor") and hasattr(estimator, "coefs_"):
+        hidden = [_ACTIVATIONS[estimator.activation]] * (len(estimator.coefs_) - 1)
+        return Network(list(estimator.coefs_), list(estimator.intercepts_), hidden, estimator.out_activation_)
+    if type(estimator).__module__.startswith("torch.nn") and hasattr(estimator, "children"):
+        return _network_of_torch(estimator)
     return None
+
+
+def _network_of_torch(module):
+    weights, biases, activations, output = [], [], [], "identity"
+    for layer in _leaves_of(module):
+        name = type(layer).__name__
+        if name == "Linear" and output == "identity":
+            if len(activations) < len(weights):
+                activations.append(_identity)
+            weights.append(layer.weight.detach().cpu().numpy().astype(np.float64).T)
+            bias = np.zeros(len(layer.weight)) if layer.bias is None else layer.bias.detach().cpu().numpy()
+            biases.append(bias.astype(np.float64))
+        elif name in _TORCH_ACTIVATIONS and len(activations) == len(weights) - 1:
+            activations.append(_TORCH_ACTIVATIONS[name](layer))
+        elif name == "Softmax" and len(activations) == len(weights) - 1 and layer.dim in (1, -1):
+            output = "softmax"
+        elif name not in ("Dropout", "AlphaDropout", "Identity"):
+            return None
+    if not weights or len(activations) == len(weights):
+        return None
+    return Network(weights, biases, activations, output)
+
+
+def _leaves_of(module):
+    children = list(module.children())
+    return [leaf for child in children for leaf in _leaves_of(child)] if children else [module]
+
+
+_TORCH_ACTIVATIONS = {
+    "ReLU": lambda layer: _relu,
+    "Tanh": lambda layer: _tanh,
+    "Sigmoid": lambda layer: _logistic,
+    "SiLU": lambda layer: _silu,
+    "GELU": lambda layer: _gelu if layer.approximate == "none" else None,
+    "LeakyReLU": lambda layer: partial(_leaky_relu, slope=layer.negative_slope),
+}
+
+
+class NetworkValues:
+    """The game ``v(S) = E_b f(x_S, b_rest)`` of a network, without assembling rows.
+
+    The first layer is linear, so its outputs for a mixture of rows are sums of the contributions of superfeatures.
+    Those of the background are summed once for each coalition, those of an explained row once for each row and
+    coalition. Hidden layers are evaluated in float32.
+
+    Parameters
+    ----------
+    problem : Problem
+    inner : InnerEstimator
+    network : Network
+        The network of `inner`.
+
+    Raises
+    ------
+    NotApplicableError
+        If the network does not give the explained scores.
+    """
+
+    def __init__(self, problem, inner, network):
+        self.network = network
+        self.score = problem.score
+        self.inner = inner
+        self.n_superfeatures = problem.n_superfeatures
+        self.max_bytes = problem.max_bytes
+        background, self.background_weight = problem.few_rows
+        scores = self.score(background)
+        found = self._from_outputs(network(inner.transform(background)))
+        if found.shape != scores.shape or not np.allclose(found, scores, rtol=_SAME, atol=_SAME * np.abs(scores).max()):
+            raise NotApplicableError("the network that was read does not give the explained scores")
+        self.base = self.background_weight @ scores
+        self.background_parts = self._parts(background)
+        self.layers = [
+            (weight.astype(np.float32), bias.astype(np.float32))
+            for weight, bias in zip(network.weights[1:], network.biases[1:], strict=True)
+        ]
+
+    @property
+    def n_background(self):
+        """int: background rows, which is what one value of one coalition costs."""
+        return len(self.background_weight)
+
+    def full(self, rows):
+        """Value of the full coalition: the score itself, shape (n_rows, n_outputs)."""
+        return self.score(rows)
+
+    def __call__(self, rows, coalitions):
+        """Values of coalitions, float64 array of shape (n_rows, n_coalitions, n_outputs)."""
+        parts = self._parts(rows)
+        coalition_bytes = 4 * self.n_background * (self.background_parts.shape[2] + 4 * len(self.base))
+        block = max(1, self.max_bytes // (4 * coalition_bytes))
+        values = np.empty((len(parts), len(coalitions), len(self.base)))
+        for start in range(0, len(coalitions), block):
+            member = coalitions[start : start + block].astype(np.float64)
+            of_background = self._background_sums(member)
+            for i, part in enumerate(parts):
+                of_row = (member @ part + self.network.biases[0]).astype(np.float32)
+                values[i, start : start + block] = self._mean_scores(of_background, of_row)
+        return values
+
+    def _parts(self, rows):
+        """First-layer contributions of superfeatures: (n_rows, n_superfeatures, n_hidden), float64."""
+        rows = np.asarray(self.inner.transform(rows), dtype=np.float64)
+        weight = self.network.weights[0]
+        parts = np.zeros((len(rows), self.n_superfeatures, weight.shape[1]))
+        for g in np.unique(self.inner.labels):
+            columns = self.inner.labels == g
+            parts[:, g] = rows[:, columns] @ weight[columns]
+        return parts
+
+    def _background_sums(self, member):
+        n, _, n_hidden = self.background_parts.shape
+        sums = np.empty((len(member), n, n_hidden), dtype=np.float32)
+        for b in range(n):
+            sums[:, b] = (1 - member) @ self.background_parts[b]
+        return sums
+
+    def _mean_scores(self, of_background, of_row):
+        """Mean scores over the background of each coalition of one row."""
+        n_coalitions, n, _ = of_background.shape
+        step = max(1, _HIDDEN_ROWS // n)
+        outputs = np.empty((n_coalitions, n, self.network.biases[-1].shape[0]), dtype=np.float32)
+        for start in range(0, n_coalitions, step):
+            chunk = slice(start, start + step)
+            h = of_background[chunk] + of_row[chunk, None]
+            outputs[chunk] = self._upper_layers(h.reshape(-1, h.shape[2])).reshape(*h.shape[:2], -1)
+        if self.is_affine:
+            return self._from_outputs(np.einsum("sbc,b->sc", outputs, self.background_weight))
+        return np.einsum("sbc,b->sc", self._from_outputs(outputs), self.background_weight)
+
+    @property
+    def is_affine(self):
+        """bool: whether scores are affine in the last layer's outputs, so that they may follow the mean."""
+        return self.score.response == "margin" or (
+            self.score.response == "prediction" and self.network.output == "identity"
+        )
+
+    def _from_outputs(self, outputs):
+        """Outputs of the last layer, shape (..., n_outputs), to scores."""
+        return self.score.from_raw(outputs if self.score.response == "margin" else self.network.answers(outputs))
+
+    def _upper_layers(self, h):
+        for activation, (weight, bias) in zip(self.network.activations, self.layers, strict=True):
+            activation(h)
+            h = h @ weight
+            h += bias
+        return h

@@ -98,6 +98,10 @@ def resolve_response(teacher, response, X):
         check_is_fitted(teacher)
         _refuse_unless(response, ("auto",), "a regressor")
         return ScoreFunction(teacher.predict, "prediction", unwrap(teacher), _as_columns, _as_columns)
+    network = network_of(teacher)
+    if network is not None:
+        _refuse_unless(response, ("auto",), "a bare network, whose outputs are explained as they are")
+        return ScoreFunction(lambda rows: network.answers(network(rows)), "prediction", teacher, _as_columns)
     if callable(teacher):
         _refuse_unless(response, ("auto",), "a callable, whose values are explained as they are")
         return ScoreFunction(teacher, "prediction")
