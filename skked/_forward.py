@@ -114,7 +114,7 @@ class StudentNetwork:
             rows = [np.arange(start, stop) for start, stop in itertools.pairwise(widths)]
             n_inputs = widths[-1]
         self._hidden, (self._heads, self._head_bias) = fused[:-1], fused[-1]
-        by_superfeature = self._heads.reshape(n_inputs, self.n_superfeatures, self.n_outputs)
+        by_superfeature = self._heads.reshape(-1, self.n_superfeatures, self.n_outputs)
         self._score = np.ascontiguousarray(by_superfeature.sum(axis=1))
         self._score_bias = self.base + self._head_bias.reshape(self.n_superfeatures, self.n_outputs).sum(axis=0)
 

@@ -10,10 +10,8 @@ from skked._chimera import make_chimeric_set
 from skked._table import n_rows, stack_rows, take_rows
 
 IN_SAMPLE = -1
-EXACT_ENGINES = ("tree", "linear", "additive")
-"""Engines whose cost per row is small enough to explain every row."""
-FEW_EXPLANATIONS = 2000
-"""Rows that the other engines explain unless more are asked for."""
+MODEL_ROWS = 2_000_000
+"""Rows that teachers evaluate for the explanations of a fit, unless the user asks for more explanations."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ def teach(
     explainer : GroupShapleyExplainer or None
         Prototype, cloned for every teacher; None explains nothing.
     n_explanations : int or "auto"
-        Training rows to explain at most; "auto" is all rows for exact engines and 2,000 otherwise.
+        Training rows to explain at most; "auto" is what :data:`MODEL_ROWS` evaluations by the teachers allow.
     n_chimeric : int
         Chimeras to make.
     swap : float in (0, 1]
@@ -132,15 +130,17 @@ class _Tutors:
     def explainer(self, fold):
         if fold not in self.fitted:
             explainer = clone(self.prototype).set_params(superfeatures=self.labels)
-            self.fitted[fold] = explainer.fit(self.scores(fold), self.X, sample_weight=self.weight)
+            if explainer.background is None and explainer.background_weight is None:
+                explainer.set_params(background_weight=self.weight)
+            self.fitted[fold] = explainer.fit(self.scores(fold), self.X)
         return self.fitted[fold]
 
     def share(self, fold):
         """Share of the rows that are explained."""
-        limit = self.n_explanations
-        if limit == "auto":
-            limit = np.inf if self.explainer(fold).engine_ in EXACT_ENGINES else FEW_EXPLANATIONS
-        return min(1.0, limit / n_rows(self.X))
+        n_samples = n_rows(self.X)
+        if self.n_explanations != "auto":
+            return min(1.0, self.n_explanations / n_samples)
+        return min(1.0, MODEL_ROWS / max(1, self.explainer(fold).budget(n_samples)))
 
     def lesson(self, fold, rows, scores=None):
         """What the teacher of a fold says about rows, and the base of its explanations."""

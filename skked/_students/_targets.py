@@ -22,7 +22,7 @@ class TargetScale:
             self.kind = "sigmoid" if len(problem.classes) == 2 else "softmax"
             return
         self.kind = "identity"
-        self.shift = float(np.average(problem.hard, weights=problem.weight))
+        self.shift = float(np.average(problem.hard[:, 0], weights=problem.weight))
         spread = np.sqrt(np.average((problem.hard[:, 0] - self.shift) ** 2, weights=problem.weight))
         self.scale = float(spread) or 1.0
 

@@ -8,7 +8,156 @@ from skked._validation import Interval, StrOptions
 
 
 class KEDClassifier(ExplainingStudent, StudentClassifier):
-    """Distil a classifier into a tiny network that explains itself by superfeatures."""
+    r"""Distil a classifier into a tiny network that explains itself.
+
+    Knowledge explaining distillation [1]_: the student learns the labels, the teacher's probabilities, and how much
+    each *superfeature*, a group of columns, contributes to them. Its score is the sum of one small network per
+    superfeature, so it gives the contributions with every prediction, exactly and for free.
+
+    The table may hold numbers, strings, categories and missing values; the teacher sees it as it is. Prediction needs
+    numpy only.
+
+    Parameters
+    ----------
+    teacher : classifier or None, default=None
+        Any scikit-learn-style classifier or Pipeline with ``predict_proba``, else ``decision_function``; LightGBM,
+        XGBoost and CatBoost included. It is cloned and fitted, never touched. A teacher that is fitted already is
+        passed as ``sklearn.frozen.FrozenEstimator(teacher)``; then there is no cross-fitting, and if the teacher saw
+        the rows of `X`, its soft targets are over-confident. None is a ``HistGradientBoostingClassifier``.
+    superfeatures : "auto", int, array-like, dict or clusterer, default="auto"
+        Groups of input columns: found by :class:`SuperfeatureClustering` (their number too, or this many), labels of
+        shape (n_features,), ``{name: [columns]}``, or a clusterer with ``labels_`` over the features.
+    explainer : "shapley" or explainer, default="shapley"
+        Where the teacher's explanations come from: its group Shapley values, by a :class:`GroupShapleyExplainer`
+        with default settings, or an explainer of that kind; it is cloned and given the superfeatures.
+    distillation_weight : float in [0, 1], default=0.7
+        λ: weight of the teacher against the labels.
+    explanation_weight : float in [0, 1], default=0.5
+        μ: weight of the explanations against the soft targets; 0 turns explanations off.
+    temperature : float, default=1.0
+        T > 0: temperature of the soft targets.
+    explanation_temperature : float, default=1.0
+        τ > 0: temperature of the explanations.
+    n_explanations : "auto" or int, default="auto"
+        Training rows whose explanations are computed, at most. "auto" is as many as 2,000,000 evaluated rows of the teacher
+        allow: all of them where a closed form applies (tree ensembles, linear teachers). Rows without an explanation
+        learn from labels and soft targets.
+    chimeric : "auto", bool, int or float, default="auto"
+        Chimeras: rows that mix the superfeatures of several training rows of a fold, labelled and explained by the
+        fold's teacher. A number of rows (int), a multiple of the training rows (float), 5 per row (True), or the
+        same up to 2,000 rows and none beyond ("auto").
+    swap : float in (0, 1], default=0.3
+        Share of the superfeatures that come from other rows; 1 is full recombination.
+    within_class : bool, default=False
+        Take all parts of a chimera from rows of one class.
+    cv : int, splitter, iterable or None, default=5
+        Folds of the cross-fitting: the soft targets and explanations of a training row come from a teacher that did
+        not see it. None or False takes a teacher that saw it.
+    max_parameters : int, default=2000
+        Budget: weights and biases of the student. The width of its one hidden layer is solved from it.
+    network : {"additive", "heads"}, default="additive"
+        One sub-network per superfeature, whose outputs add up to the score: then the contributions are the student's
+        exact Shapley values. Or a dense network with one explanation head per superfeature on a shared hidden layer:
+        the heads add up to the score, but each may look at every column.
+    hidden_layer_sizes : int, array-like of int or None, default=None
+        Hidden units per layer of each sub-network, in place of `max_parameters`.
+    max_iter : int, default=200
+        Epochs.
+    batch_size : int or "auto", default="auto"
+        Rows per step, chimeras not counted; "auto" is n_samples / 32, at least 32 and at most 1,024.
+    learning_rate_init : float, default=0.01
+        Largest learning rate of Adam; it rises for 5 % of the steps and falls along half a cosine to zero.
+    alpha : float, default=0.0001
+        Decoupled weight decay per step and unit of learning rate.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes, for teacher and student.
+    early_stopping : bool, default=False
+        Hold out rows of the student's training, and keep the weights of the epoch with the lowest loss on them.
+    validation_fraction : float in (0, 1), default=0.1
+        Share of rows to hold out if `early_stopping`.
+    n_iter_no_change : int, default=20
+        Epochs without improvement after which training stops if `early_stopping`.
+    tol : float, default=0.0
+        Smallest improvement that counts, in nats or squared standard deviations of the target.
+    warm_start : bool, default=False
+        Start from the weights of the last fit where the layout is the same.
+    memory : str, joblib.Memory or None, default=None
+        Cache of fitted teachers, superfeatures and explanations, for grid searches over the student's parameters;
+        needs an integer `random_state`.
+    n_jobs : int or None, default=None
+        Jobs of the cross-fitting and the explanations; the result does not depend on it.
+    device : str, default="auto"
+        torch device of the training; "auto" is a GPU if there is one.
+    verbose : bool or int, default=False
+        Print what is done.
+    random_state : int, RandomState instance or None, default=None
+        Seed of folds, teachers without one, chimeras and the student.
+
+    Attributes
+    ----------
+    teacher_ : classifier
+        The teacher, fitted on all rows. Pickles leave it out.
+    superfeature_labels_ : ndarray of int, shape (n_features_in_,)
+        Superfeature of every column.
+    superfeature_names_ : list of str
+        Names of the superfeatures.
+    explanation_base_ : float or ndarray of shape (n_classes,)
+        Mean score of the training rows, from which contributions count.
+    network_ : StudentNetwork
+        The student's weights, as numpy arrays.
+    encoder_ : TableEncoder
+        Turns tables into the numbers that the student reads.
+    n_parameters_ : int
+        Weights and biases of the student.
+    n_iter_ : int
+        Epochs run.
+    loss_curve_ : list of float
+        Loss of the last batch of each epoch.
+    validation_curve_ : list of float
+        Loss of the held-out rows after each epoch, with `early_stopping`.
+    classes_ : ndarray of shape (n_classes,)
+        Labels.
+    n_features_in_ : int
+        Columns of X.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, if X had some.
+
+    See Also
+    --------
+    KEDRegressor : The same for numbers.
+    KDClassifier : Without explanations.
+    SuperfeatureClustering : Finds the superfeatures.
+    GroupShapleyExplainer : Explains any model by superfeatures.
+
+    Notes
+    -----
+    The student's score is :math:`z(x) = b + \sum_i \phi_i(x_{S_i})`, one small network per superfeature
+    :math:`S_i`. With labels :math:`y`, the teacher's scores :math:`z^t` and contributions :math:`\phi_i^t`, base
+    :math:`b` and :math:`p(z) = \mathrm{softmax}(z)`, its loss per row is [1]_
+
+    .. math:: (1-λ)\,\mathrm{CE}(y, p(z)) + λ(1-μ)\,T^2\,\mathrm{KL}(p(z^t/T) \| p(z/T))
+        + \frac{λμτ^2}{M} \sum_i \mathrm{KL}(p((b+\phi_i^t)/τ) \| p((b+\phi_i)/τ)).
+
+    After training, the contributions are centred over the training rows, which changes no score.
+
+    References
+    ----------
+    .. [1] Chowdhury, Liang, Tizghadam and Albanese, "Improving Knowledge Distillation with Teacher's
+       Explanation", 2023. `doi:10.48550/arXiv.2310.02572 <https://doi.org/10.48550/arXiv.2310.02572>`_
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from skked import KEDClassifier
+    >>> X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    >>> student = KEDClassifier(superfeatures=4, max_parameters=500, max_iter=50, random_state=0).fit(X, y)
+    >>> student.score(X, y) > 0.95
+    True
+    >>> student.n_parameters_
+    493
+    >>> student.contributions(X.head(3)).shape
+    (3, 4)
+    """
 
     def __init__(
         self,
@@ -84,7 +233,141 @@ class KEDClassifier(ExplainingStudent, StudentClassifier):
 
 
 class KEDRegressor(ExplainingStudent, StudentRegressor):
-    """Distil a regressor into a tiny network that explains itself by superfeatures."""
+    r"""Distil a regressor into a tiny network that explains itself.
+
+    Knowledge explaining distillation [1]_, with squared errors: the student learns the targets, the teacher's
+    predictions, and how much each *superfeature*, a group of columns, contributes to them. Its prediction is the sum
+    of one small network per superfeature, so it gives the contributions with every prediction, exactly and for free.
+
+    The table may hold numbers, strings, categories and missing values; the teacher sees it as it is. Prediction needs
+    numpy only.
+
+    Parameters
+    ----------
+    teacher : regressor or None, default=None
+        Any scikit-learn-style regressor or Pipeline; LightGBM, XGBoost and CatBoost included. It is cloned and fitted,
+        never touched. A teacher that is fitted already is passed as ``sklearn.frozen.FrozenEstimator(teacher)``; then
+        there is no cross-fitting, and if the teacher saw the rows of `X`, its predictions are too good to be true.
+        None is a ``HistGradientBoostingRegressor``.
+    superfeatures : "auto", int, array-like, dict or clusterer, default="auto"
+        Groups of input columns: found by :class:`SuperfeatureClustering` (their number too, or this many), labels of
+        shape (n_features,), ``{name: [columns]}``, or a clusterer with ``labels_`` over the features.
+    explainer : "shapley" or explainer, default="shapley"
+        Where the teacher's explanations come from: its group Shapley values, by a :class:`GroupShapleyExplainer`
+        with default settings, or an explainer of that kind; it is cloned and given the superfeatures.
+    distillation_weight : float in [0, 1], default=0.7
+        λ: weight of the teacher against the labels.
+    explanation_weight : float in [0, 1], default=0.5
+        μ: weight of the explanations against the soft targets; 0 turns explanations off.
+    n_explanations : "auto" or int, default="auto"
+        Training rows whose explanations are computed, at most. "auto" is as many as 2,000,000 evaluated rows of the teacher
+        allow: all of them where a closed form applies (tree ensembles, linear teachers). Rows without an explanation
+        learn from labels and soft targets.
+    chimeric : "auto", bool, int or float, default="auto"
+        Chimeras: rows that mix the superfeatures of several training rows of a fold, labelled and explained by the
+        fold's teacher. A number of rows (int), a multiple of the training rows (float), 5 per row (True), or the
+        same up to 2,000 rows and none beyond ("auto").
+    swap : float in (0, 1], default=0.3
+        Share of the superfeatures that come from other rows; 1 is full recombination.
+    cv : int, splitter, iterable or None, default=5
+        Folds of the cross-fitting: the soft targets and explanations of a training row come from a teacher that did
+        not see it. None or False takes a teacher that saw it.
+    max_parameters : int, default=2000
+        Budget: weights and biases of the student. The width of its one hidden layer is solved from it.
+    network : {"additive", "heads"}, default="additive"
+        One sub-network per superfeature, whose outputs add up to the score: then the contributions are the student's
+        exact Shapley values. Or a dense network with one explanation head per superfeature on a shared hidden layer:
+        the heads add up to the score, but each may look at every column.
+    hidden_layer_sizes : int, array-like of int or None, default=None
+        Hidden units per layer of each sub-network, in place of `max_parameters`.
+    max_iter : int, default=200
+        Epochs.
+    batch_size : int or "auto", default="auto"
+        Rows per step, chimeras not counted; "auto" is n_samples / 32, at least 32 and at most 1,024.
+    learning_rate_init : float, default=0.01
+        Largest learning rate of Adam; it rises for 5 % of the steps and falls along half a cosine to zero.
+    alpha : float, default=0.0001
+        Decoupled weight decay per step and unit of learning rate.
+    early_stopping : bool, default=False
+        Hold out rows of the student's training, and keep the weights of the epoch with the lowest loss on them.
+    validation_fraction : float in (0, 1), default=0.1
+        Share of rows to hold out if `early_stopping`.
+    n_iter_no_change : int, default=20
+        Epochs without improvement after which training stops if `early_stopping`.
+    tol : float, default=0.0
+        Smallest improvement that counts, in nats or squared standard deviations of the target.
+    warm_start : bool, default=False
+        Start from the weights of the last fit where the layout is the same.
+    memory : str, joblib.Memory or None, default=None
+        Cache of fitted teachers, superfeatures and explanations, for grid searches over the student's parameters;
+        needs an integer `random_state`.
+    n_jobs : int or None, default=None
+        Jobs of the cross-fitting and the explanations; the result does not depend on it.
+    device : str, default="auto"
+        torch device of the training; "auto" is a GPU if there is one.
+    verbose : bool or int, default=False
+        Print what is done.
+    random_state : int, RandomState instance or None, default=None
+        Seed of folds, teachers without one, chimeras and the student.
+
+    Attributes
+    ----------
+    teacher_ : regressor
+        The teacher, fitted on all rows. Pickles leave it out.
+    superfeature_labels_ : ndarray of int, shape (n_features_in_,)
+        Superfeature of every column.
+    superfeature_names_ : list of str
+        Names of the superfeatures.
+    explanation_base_ : float
+        Mean prediction of the training rows, from which contributions count.
+    network_ : StudentNetwork
+        The student's weights, as numpy arrays.
+    encoder_ : TableEncoder
+        Turns tables into the numbers that the student reads.
+    n_parameters_ : int
+        Weights and biases of the student.
+    n_iter_ : int
+        Epochs run.
+    loss_curve_ : list of float
+        Loss of the last batch of each epoch.
+    validation_curve_ : list of float
+        Loss of the held-out rows after each epoch, with `early_stopping`.
+    n_features_in_ : int
+        Columns of X.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, if X had some.
+
+    See Also
+    --------
+    KEDClassifier : The same for classes.
+    KDRegressor : Without explanations.
+
+    Notes
+    -----
+    The student's prediction is :math:`z(x) = b + \sum_i \phi_i(x_{S_i})`, one small network per superfeature
+    :math:`S_i`. With targets :math:`y`, the teacher's predictions :math:`z^t` and contributions :math:`\phi_i^t`, all
+    divided by the standard deviation of the target, its loss per row is the squared-error counterpart of [1]_
+
+    .. math:: \frac{1-λ}{2}(y-z)^2 + \frac{λ(1-μ)}{2}(z^t-z)^2 + \frac{λμ}{2M}\sum_i(\phi_i^t-\phi_i)^2.
+
+    After training, the contributions are centred over the training rows, which changes no prediction.
+
+    References
+    ----------
+    .. [1] Chowdhury, Liang, Tizghadam and Albanese, "Improving Knowledge Distillation with Teacher's
+       Explanation", 2023. `doi:10.48550/arXiv.2310.02572 <https://doi.org/10.48550/arXiv.2310.02572>`_
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from skked import KEDRegressor
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> student = KEDRegressor(superfeatures=4, max_parameters=300, max_iter=50, random_state=0).fit(X, y)
+    >>> student.score(X, y) > 0.4
+    True
+    >>> student.contributions(X.head(3)).shape
+    (3, 4)
+    """
 
     def __init__(
         self,
