@@ -116,6 +116,7 @@ def test_margin_without_probabilities_is_calibrated(teacher, n_classes):
     assert found.full.response == "margin" and found.full.temperature != 1
     assert log_loss(y, softmax(found.scores, axis=1)) < 0.8 * np.log(n_classes)
     frozen = cross_fit(FrozenEstimator(clone(teacher).fit(X, y)), X, y)
+    assert frozen.full.temperature != 1
     assert log_loss(y, softmax(frozen.scores, axis=1)) < 0.8 * np.log(n_classes)
 
 
@@ -190,18 +191,25 @@ def test_fold_that_misses_a_class(teacher):
     order = np.argsort(y)
     folds = [(order[: len(y) // 2], order[len(y) // 2 :]), (order[len(y) // 2 :], order[: len(y) // 2])]
     found = cross_fit(teacher, X, y, cv=folds)
-    first = found.fold_scores[0]
-    assert set(first.estimator.classes_) < {"a", "b", "c"}
-    missing = list({"a", "b", "c"} - set(first.estimator.classes_))[0]
-    column = list(found.full.classes_).index(missing)
     assert found.scores.shape == (len(y), 3) and np.isfinite(found.scores).all()
-    unfitted = first.calibrated(1, 1e-3)
-    assert (softmax(unfitted(X), axis=1)[:, column] <= 1e-3).all()
-    np.testing.assert_allclose(first(X).mean(axis=1), 0, atol=1e-12)
-    if first.response == "margin":
-        raw = first.raw(X)
-        shifted = first.from_raw(raw, constant=False)
-        np.testing.assert_allclose(first(X) - shifted, np.tile((first(X) - shifted)[0], (len(X), 1)), atol=1e-12)
+    for scores, missing in zip(found.fold_scores, [2, 0], strict=True):
+        assert set(scores.estimator.classes_) == {"a", "b", "c"} - {"abc"[missing]}
+        np.testing.assert_allclose(scores(X).mean(axis=1), 0, atol=1e-12)
+        probability = softmax(scores.calibrated(1, 1e-3)(X), axis=1)
+        assert (probability[:, missing] <= 1e-3).all()
+        known = np.delete(probability, missing, axis=1)
+        expected = scores.estimator.predict_proba(X)
+        np.testing.assert_allclose(known / known.sum(axis=1, keepdims=True), expected, atol=2e-3)
+
+
+def test_contributions_of_margins_leave_the_constant_out():
+    X, y = problem(2)
+    scores = TeacherScores(LogisticRegression().fit(X, y), X, classes=[-1, 0, 1], temperature=2)
+    margin = scores.estimator.decision_function(X)[:, None]
+    np.testing.assert_array_equal(scores.from_raw(0 * margin, constant=False), 0)
+    contribution = scores.from_raw(margin, constant=False)
+    np.testing.assert_allclose(contribution[:, 2] - contribution[:, 1], margin[:, 0] / 2)
+    np.testing.assert_allclose(scores(X), scores.from_raw(0 * margin) + contribution, atol=1e-12)
 
 
 def test_one_vs_rest_folds_of_two_classes_agree_on_a_response():
@@ -236,6 +244,9 @@ def test_splitters_and_no_folds():
         found = cross_fit(teacher, X, y, cv=cv)
         assert found.in_sample and found.n_fits == 1 and found.full.temperature == 1
         np.testing.assert_array_equal(found.scores, found.full(X))
+    rows = np.arange(len(y))
+    twice = cross_fit(teacher, X, y, cv=[(rows[:150], rows[150:]), (rows[50:], rows[:50]), (rows[:90], rows[90:])])
+    np.testing.assert_array_equal(np.unique(twice.fold_of_row, return_counts=True), [[-1, 0, 1, 2], [40, 90, 50, 60]])
     masks = [(y == 0, y == 1)]
     np.testing.assert_array_equal(cross_fit(GaussianNB(), X, y, cv=masks).fold_of_row == 0, y == 1)
 
@@ -262,11 +273,11 @@ def test_teacher_is_never_touched():
 def test_same_bits_for_the_same_seed_and_any_n_jobs():
     X, y = problem(3)
     forest = make_pipeline(StandardScaler(), BaggingClassifier(RandomForestClassifier(3), n_estimators=2))
-    state = np.random.get_state()[1].copy()
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
     first, again, parallel = (cross_fit(forest, X, y, n_jobs=jobs).scores for jobs in (None, 1, 2))
     np.testing.assert_array_equal(first, again)
     np.testing.assert_array_equal(first, parallel)
-    np.testing.assert_array_equal(state, np.random.get_state()[1])
+    np.testing.assert_array_equal(state, np.random.get_state()[1])  # noqa: NPY002
     assert not np.array_equal(first, cross_fit(forest, X, y, random_state=1).scores)
     fixed = RandomForestClassifier(3, random_state=7)
     assert cross_fit(fixed, X, y).full.estimator.random_state == 7
@@ -482,6 +493,12 @@ def test_default_teacher_treats_levels_as_levels():
     teacher = default_teacher("classification", frame, random_state=0).fit(frame, y)
     assert teacher.score(frame, y) == 1
     assert teacher[-1].is_categorical_.tolist() == [False, True]
+
+
+def test_default_teacher_takes_more_levels_than_it_can_tell_apart():
+    frame = pd.DataFrame({"many": [f"level {i}" for i in range(600)] * 2})
+    y = np.arange(1200) % 600 < 300
+    cross_fit(default_teacher("classification", frame), frame, y)
 
 
 def test_default_teacher_survives_columns_that_are_nearly_empty():
