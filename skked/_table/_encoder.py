@@ -25,7 +25,7 @@ class TableEncoder(BaseEstimator):
 
     Parameters
     ----------
-    max_onehot : int, default=12
+    max_onehot : int, default=8
         Category columns with at most this many frequent levels are one-hot encoded; others get target codes where
         `codes_target` is given, else one-hot columns for the `max_onehot` heaviest levels.
     min_share : float, default=0.005
@@ -73,7 +73,7 @@ class TableEncoder(BaseEstimator):
     Every row is encoded by itself, whatever rows are with it.
     """
 
-    def __init__(self, *, max_onehot=12, min_share=0.005, max_codes=4, smoothing=10.0):
+    def __init__(self, *, max_onehot=8, min_share=0.005, max_codes=4, smoothing=10.0):
         self.max_onehot = max_onehot
         self.min_share = min_share
         self.max_codes = max_codes
