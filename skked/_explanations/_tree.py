@@ -1,5 +1,7 @@
 """Exact group Shapley values of tree ensembles: the one entry to the tree engines."""
 
+import concurrent.futures
+import functools
 import importlib.util
 
 import numpy as np
@@ -8,7 +10,9 @@ from skked._explanations import _tree_tables
 from skked._explanations._tree_ensemble import NotExtractable, TreeEnsemble
 from skked._explanations._tree_extract import read_trees, verify
 
-__all__ = ["NotExtractable", "TreeEnsemble", "extract_trees", "tree_shapley", "why_not_extractable"]
+__all__ = ["NotExtractable", "TreeEnsemble", "TreeGame", "extract_trees", "tree_shapley", "why_not_extractable"]
+
+TASK_ROWS = 4096  # rows of one task; sums never depend on how tasks are spread over threads
 
 
 def extract_trees(estimator, X=None):
@@ -64,22 +68,8 @@ def _read(estimator, X):
     return ensemble
 
 
-def tree_shapley(
-    ensemble,
-    labels,
-    X,
-    background,
-    background_weight=None,
-    *,
-    dtype=np.float64,
-    n_threads=1,
-    max_bytes=2**28,
-    compiled=None,
-):
-    """Exact interventional Shapley values of groups of features, for all rows and outputs of a tree ensemble.
-
-    The game of a row ``x`` is ``v(S) = E_b f(x_S, b_rest)``, the players are the groups, and ``f`` is the ensemble's
-    output in ``ensemble.space``.
+class TreeGame:
+    """The game of a tree ensemble for one grouping and one background: ``v(S) = E_b f(x_S, b_rest)``.
 
     Parameters
     ----------
@@ -87,20 +77,108 @@ def tree_shapley(
         From ``extract_trees``.
     labels : int array of shape (n_features,)
         Superfeature of each input column, 0..M-1.
-    X : table of shape (n, n_features)
-        Rows to explain, as the estimator itself sees them.
     background : table of shape (n_background, n_features)
         Rows that stand for "unknown".
     background_weight : float array of shape (n_background,) or None, default=None
         Their weights; equal ones by default.
-    dtype : {numpy.float64, numpy.float32}, default=numpy.float64
-        Type of tables and sums.
     n_threads : int, default=1
-        Number of threads. The result is the same to the bit for any number.
+        Number of threads. All results are the same to the bit for any number.
     max_bytes : int, default=2**28
-        Bytes of working memory beside the result.
+        Bytes of working memory beside the results.
     compiled : bool or None, default=None
         Whether to use the compiled kernels; None uses them where numba is installed.
+
+    Attributes
+    ----------
+    base : float64 array of shape (C,)
+        Mean of the ensemble's output over the background.
+    n_groups : int
+        Number of players, M.
+
+    Raises
+    ------
+    NotExtractable
+        If the trees disagree with the estimator's public output on the background.
+    """
+
+    def __init__(
+        self, ensemble, labels, background, background_weight=None, *, n_threads=1, max_bytes=2**28, compiled=None
+    ):
+        verify(ensemble, background)
+        self.ensemble, self.labels = ensemble, np.asarray(labels)
+        self.n_groups = int(self.labels.max()) + 1
+        self.n_threads, self.max_bytes = n_threads, max_bytes
+        self.codes = ensemble.code(background)
+        self.weight = _normalised(background_weight, self.codes.shape[1])
+        self.base = self.weight @ ensemble.predict_codes(self.codes)
+        self.kernels = _kernels(compiled)
+        # Class probabilities sum to 1, so their values sum to 0 over the classes: the last class is the rest.
+        self.n_explained = ensemble.n_outputs - (ensemble.space == "probability")
+        self.nodes, self.leaves = self.kernels.find_paths(ensemble, self.labels, self.n_explained)
+
+    @functools.cached_property
+    def _engines(self):
+        shared = self.kernels, self.nodes, self.leaves
+        trees = np.arange(self.ensemble.n_trees)
+        tables = _tree_tables.LeafTables(*shared, trees, self.codes, self.weight, max_bytes=self.max_bytes // 2)
+        return [tables]
+
+    def shapley(self, X, *, dtype=np.float64):
+        """Exact Shapley values of the groups in the ensemble's own space.
+
+        Parameters
+        ----------
+        X : table of shape (n, n_features)
+            Rows to explain, as the estimator itself sees them.
+        dtype : {numpy.float64, numpy.float32}, default=numpy.float64
+            Type of tables and sums.
+
+        Returns
+        -------
+        phi : float64 array of shape (n, M, C)
+            The values; ``base + phi.sum(axis=1)`` is the ensemble's output.
+        """
+        n_outputs = self.n_explained
+        phi = np.empty((len(X), self.n_groups, self.ensemble.n_outputs))
+        row_bytes = np.dtype(dtype).itemsize * self.n_groups * n_outputs + self.codes.itemsize * len(self.codes)
+        for rows, codes in self._coded_blocks(X, row_bytes):
+            n = codes.shape[1]
+            sums = np.zeros((n_outputs, self.n_groups, n), dtype)
+            ranges = [(first, min(n, first + TASK_ROWS)) for first in range(0, n, TASK_ROWS)]
+            for engine in self._engines:
+                engine.add(codes, sums, ranges, self._run)
+            phi[rows, :, :n_outputs] = sums.transpose(2, 1, 0)
+        if n_outputs < self.ensemble.n_outputs:
+            phi[:, :, -1] = -phi[:, :, :-1].sum(axis=2)
+        return phi
+
+    def _coded_blocks(self, X, row_bytes):
+        """Blocks of whole tasks that fit in half the memory: (slice of rows, their codes)."""
+        step = max(1, self.max_bytes // 2 // row_bytes // TASK_ROWS) * TASK_ROWS
+        for first in range(0, len(X), step):
+            rows = slice(first, min(len(X), first + step))
+            yield rows, self.ensemble.code(X.iloc[rows] if hasattr(X, "iloc") else X[rows])
+
+    def _run(self, function, items):
+        if self.n_threads == 1 or len(items) < 2:
+            for item in items:
+                function(item)
+            return
+        with concurrent.futures.ThreadPoolExecutor(self.n_threads) as pool:
+            list(pool.map(function, items))
+
+
+def tree_shapley(ensemble, labels, X, background, background_weight=None, *, dtype=np.float64, **settings):
+    """Exact interventional Shapley values of groups of features, for all rows and outputs of a tree ensemble.
+
+    Parameters
+    ----------
+    ensemble, labels, background, background_weight
+        As for ``TreeGame``.
+    X, dtype
+        As for ``TreeGame.shapley``.
+    **settings
+        ``n_threads``, ``max_bytes`` and ``compiled`` of ``TreeGame``.
 
     Returns
     -------
@@ -108,36 +186,9 @@ def tree_shapley(
         Shapley values.
     base : float64 array of shape (C,)
         Mean output over the background; ``base + phi.sum(axis=1)`` is the ensemble's output.
-
-    Raises
-    ------
-    NotExtractable
-        If the trees disagree with the estimator's public output on the background.
     """
-    verify(ensemble, background)
-    labels = np.asarray(labels)
-    weight = _normalised(background_weight, len(background))
-    background_codes = ensemble.code(background)
-    base = weight @ ensemble.predict_codes(background_codes)
-    kernels = _kernels(compiled)
-    # Class probabilities sum to 1, so their values sum to 0 over the classes: the last class is the rest.
-    n_outputs = ensemble.n_outputs - (ensemble.space == "probability")
-    nodes, leaves = kernels.find_paths(ensemble, labels, n_outputs)
-    n_groups = int(labels.max()) + 1
-    phi = np.empty((len(X), n_groups, ensemble.n_outputs))
-    n_block = max(512, max_bytes // 2 // (np.dtype(dtype).itemsize * n_groups * n_outputs + 1))
-    for first in range(0, len(X), n_block):
-        rows = slice(first, min(len(X), first + n_block))
-        codes = ensemble.code(X.iloc[rows] if hasattr(X, "iloc") else X[rows])
-        block = np.zeros((n_outputs, n_groups, codes.shape[1]), dtype)
-        _tree_tables.explain_by_tables(
-            kernels, nodes, leaves, codes, background_codes, weight, block,
-            n_threads=n_threads, max_bytes=max_bytes // 2,
-        )  # fmt: skip
-        phi[rows, :, :n_outputs] = block.transpose(2, 1, 0)
-    if n_outputs < ensemble.n_outputs:
-        phi[:, :, -1] = -phi[:, :, :-1].sum(axis=2)
-    return phi, base
+    game = TreeGame(ensemble, labels, background, background_weight, **settings)
+    return game.shapley(X, dtype=dtype), game.base
 
 
 def _normalised(weight, n):

@@ -88,28 +88,23 @@ def shapley_table(histogram, n_groups, scale, weights, n_bits, sums, table):
 
 
 @compiled
-def fill_tables(tree_range, codes, row_weight, nodes, leaves, weights, n_bits, max_groups, table_start, tables):
-    """Tables of all leaves of a range of trees; ``tables`` begins with the first of them."""
-    n = codes.shape[1]
-    histogram = np.zeros(1 << max_groups)
-    sums = np.empty((1 << max_groups, 3))
-    origin = table_start[leaves.tree_start[tree_range[0]]]
-    for tree in range(tree_range[0], tree_range[1]):
-        masks = np.zeros((n_levels(nodes, tree), n), np.uint16)
-        for node in range(nodes.tree_start[tree], nodes.tree_start[tree + 1]):
-            leaf = leaves.number[node]
-            if leaf < 0:
-                descend(codes, 0, n, nodes, node, masks)
-                continue
-            n_groups = leaves.n_groups[leaf]
-            if n_groups == 0 or leaves.output[leaf] == -2:
-                continue
-            histogram[: 1 << n_groups] = 0.0
-            mask = masks[nodes.level[node]]
-            for i in range(n):
-                histogram[mask[i]] += row_weight[i]
-            table = tables[table_start[leaf] - origin : table_start[leaf + 1] - origin]
-            shapley_table(histogram, n_groups, leaves.scale[leaf], weights, n_bits, sums, table)
+def count_masks(masks, row_weight, histogram):
+    """Histogram of fail masks, left in the first column.
+
+    Most rows of a leaf share a mask, and adding to one number again and again waits for the last addition each time;
+    four columns in turn do not wait.
+    """
+    histogram[:] = 0.0
+    n = len(masks)
+    for i in range(0, n - 3, 4):
+        histogram[masks[i], 0] += row_weight[i]
+        histogram[masks[i + 1], 1] += row_weight[i + 1]
+        histogram[masks[i + 2], 2] += row_weight[i + 2]
+        histogram[masks[i + 3], 3] += row_weight[i + 3]
+    for i in range(n - n % 4, n):
+        histogram[masks[i], 0] += row_weight[i]
+    for mask in range(len(histogram)):
+        histogram[mask, 0] += histogram[mask, 1] + (histogram[mask, 2] + histogram[mask, 3])
 
 
 @compiled
@@ -122,36 +117,56 @@ def n_levels(nodes, tree):
 
 
 @compiled
-def add_leaves(tree_range, codes, row_range, block, nodes, leaves, table_start, tables, phi):
-    """Add the shares of all leaves of a range of trees to ``phi`` (outputs, groups, rows), for a range of rows."""
-    origin = table_start[leaves.tree_start[tree_range[0]]]
-    depth = 0
-    for tree in range(tree_range[0], tree_range[1]):
-        depth = max(depth, n_levels(nodes, tree))
-    masks = np.zeros((depth, block), np.uint16)
-    for first in range(row_range[0], row_range[1], block):
-        count = min(block, row_range[1] - first)
-        for tree in range(tree_range[0], tree_range[1]):
+def fill_tables(tree, codes, row_weight, nodes, leaves, weights, n_bits, table_start, origin, tables):
+    """Tables of all leaves of a tree, from the coded background; entry ``origin`` is the first of ``tables``."""
+    n = codes.shape[1]
+    histogram = np.zeros((len(n_bits), 4))
+    sums = np.empty((len(n_bits), 3))
+    masks = np.zeros((n_levels(nodes, tree), n), np.uint16)
+    for node in range(nodes.tree_start[tree], nodes.tree_start[tree + 1]):
+        leaf = leaves.number[node]
+        if leaf < 0:
+            descend(codes, 0, n, nodes, node, masks)
+        elif table_start[leaf + 1] > table_start[leaf]:
+            n_groups = leaves.n_groups[leaf]
+            count_masks(masks[nodes.level[node]], row_weight, histogram[: 1 << n_groups])
+            table = tables[table_start[leaf] - origin : table_start[leaf + 1] - origin]
+            shapley_table(histogram[:, 0], n_groups, leaves.scale[leaf], weights, n_bits, sums, table)
+
+
+@compiled
+def add_leaves(trees, codes, rows, block, nodes, leaves, table_start, origin, tables, phi):
+    """Add the shares of all leaves of ``trees`` to ``phi`` (outputs, groups, rows), for a range of rows."""
+    for tree in trees:  # outside, so that a tree's tables stay in the cache
+        masks = np.empty((n_levels(nodes, tree), block), np.uint16)
+        for first in range(rows[0], rows[1], block):
+            count = min(block, rows[1] - first)
             masks[0] = 0
             for node in range(nodes.tree_start[tree], nodes.tree_start[tree + 1]):
                 leaf = leaves.number[node]
                 if leaf < 0:
                     descend(codes, first, count, nodes, node, masks)
-                    continue
-                n_groups, output = leaves.n_groups[leaf], leaves.output[leaf]
-                mask = masks[nodes.level[node]]
-                for slot in range(n_groups if output != -2 else 0):
-                    start = table_start[leaf] - origin + (slot << n_groups)
-                    share = tables[start : start + (1 << n_groups)]
-                    group = leaves.groups[leaves.group_start[leaf] + slot]
-                    if output >= 0:
-                        total = phi[output, group, first : first + count]
-                        for i in range(count):
-                            total[i] += share[mask[i]]
-                    else:
-                        for each in range(phi.shape[0]):
-                            value = tables.dtype.type(leaves.value[leaf, each])
-                            if value != 0:
-                                total = phi[each, group, first : first + count]
-                                for i in range(count):
-                                    total[i] += value * share[mask[i]]
+                elif table_start[leaf + 1] > table_start[leaf]:
+                    table = tables[table_start[leaf] - origin : table_start[leaf + 1] - origin]
+                    groups = leaves.groups[leaves.group_start[leaf] : leaves.group_start[leaf + 1]]
+                    mask = masks[nodes.level[node], :count]
+                    total = phi[:, :, first : first + count]
+                    add_leaf(table, mask, groups, leaves.output[leaf], leaves.value[leaf], total)
+
+
+@compiled
+def add_leaf(table, masks, groups, output, value, total):
+    """Look up the shares of one leaf and add them to the sums (outputs, groups, rows)."""
+    for slot in range(len(groups)):
+        share = table[slot << len(groups) : (slot + 1) << len(groups)]
+        if output >= 0:
+            sums = total[output, groups[slot]]
+            for i in range(len(masks)):
+                sums[i] += share[masks[i]]
+            continue
+        for each in range(len(value)):
+            factor = table.dtype.type(value[each])
+            if factor != 0:
+                sums = total[each, groups[slot]]
+                for i in range(len(masks)):
+                    sums[i] += factor * share[masks[i]]

@@ -5,6 +5,7 @@ import functools
 import numpy as np
 
 from skked._explanations._tree_paths import find_paths
+from skked._explanations._tree_tables import shapley_weights
 
 __all__ = ["add_leaves", "fill_tables", "find_paths"]
 
@@ -32,8 +33,6 @@ def _fail_masks(tree, codes, nodes):
 @functools.lru_cache(maxsize=32)
 def _shares_of_masks(n_groups):
     """Matrix from a histogram of background fail masks to all shares, shape (2**p, p * 2**p)."""
-    from skked._explanations._tree_tables import shapley_weights
-
     gain, loss = shapley_weights(n_groups)
     masks = np.arange(1 << n_groups)
     in_mask = (masks[:, None] >> np.arange(n_groups)) & 1  # (mask, slot)
@@ -45,21 +44,25 @@ def _shares_of_masks(n_groups):
     return shares.reshape(len(masks), -1)
 
 
-def fill_tables(tree_range, codes, row_weight, nodes, leaves, weights, n_bits, max_groups, table_start, tables):
-    """Tables of all leaves of a range of trees; ``tables`` begins with the first of them."""
-    origin = table_start[leaves.tree_start[tree_range[0]]]
-    for tree in range(*tree_range):
-        histograms = {}
-        for node, masks in _fail_masks(tree, codes, nodes):
-            leaf = leaves.number[node]
-            n_groups = int(leaves.n_groups[leaf])
-            if n_groups and leaves.output[leaf] != -2:
-                histogram = np.bincount(masks, row_weight * leaves.scale[leaf], 1 << n_groups)
-                histograms.setdefault(n_groups, []).append((leaf, histogram))
-        for n_groups, of_leaves in histograms.items():
-            filled = _tables_of(np.stack([histogram for _, histogram in of_leaves]), n_groups, weights)
-            for (leaf, _), table in zip(of_leaves, filled, strict=True):
-                tables[table_start[leaf] - origin : table_start[leaf + 1] - origin] = table
+def fill_tables(tree, codes, row_weight, nodes, leaves, weights, n_bits, table_start, origin, tables):
+    """Tables of all leaves of a tree, from the coded background; entry ``origin`` is the first of ``tables``."""
+    histograms = {}
+    for leaf, masks in _leaf_masks(tree, codes, nodes, leaves, table_start):
+        n_groups = int(leaves.n_groups[leaf])
+        histogram = np.bincount(masks, row_weight * leaves.scale[leaf], 1 << n_groups)
+        histograms.setdefault(n_groups, []).append((leaf, histogram))
+    for n_groups, of_leaves in histograms.items():
+        filled = _tables_of(np.stack([histogram for _, histogram in of_leaves]), n_groups, weights)
+        for (leaf, _), table in zip(of_leaves, filled, strict=True):
+            tables[table_start[leaf] - origin : table_start[leaf + 1] - origin] = table
+
+
+def _leaf_masks(tree, codes, nodes, leaves, table_start):
+    """Leaves of a tree that have a table, with their fail masks."""
+    for node, masks in _fail_masks(tree, codes, nodes):
+        leaf = leaves.number[node]
+        if table_start[leaf + 1] > table_start[leaf]:
+            yield leaf, masks
 
 
 def _tables_of(histograms, n_groups, weights):
@@ -83,21 +86,18 @@ def _table_by_supersets(histogram, n_groups, weights):
     return table.ravel()
 
 
-def add_leaves(tree_range, codes, row_range, block, nodes, leaves, table_start, tables, phi):
-    """Add the shares of all leaves of a range of trees to ``phi`` (outputs, groups, rows), for a range of rows."""
-    origin = table_start[leaves.tree_start[tree_range[0]]]
-    rows = slice(*row_range)
-    for tree in range(*tree_range):
-        for node, masks in _fail_masks(tree, codes[:, rows], nodes):
-            leaf = leaves.number[node]
+def add_leaves(trees, codes, rows, block, nodes, leaves, table_start, origin, tables, phi):
+    """Add the shares of all leaves of ``trees`` to ``phi`` (outputs, groups, rows), for a range of rows."""
+    rows = slice(*rows)
+    for tree in trees:
+        for leaf, masks in _leaf_masks(tree, codes[:, rows], nodes, leaves, table_start):
             output = leaves.output[leaf]
-            if output == -2:
-                continue
-            outputs = [output] if output >= 0 else np.flatnonzero(leaves.value[leaf])
             shares = tables[table_start[leaf] - origin : table_start[leaf + 1] - origin]
             shares = shares.reshape(leaves.n_groups[leaf], -1)
             groups = leaves.groups[leaves.group_start[leaf] : leaves.group_start[leaf + 1]]
             for group, share in zip(groups, shares, strict=True):
                 picked = share[masks]
-                for each in outputs:
-                    phi[each, group, rows] += picked if output >= 0 else leaves.value[leaf, each] * picked
+                if output >= 0:
+                    phi[output, group, rows] += picked
+                else:
+                    phi[:, group, rows] += leaves.value[leaf][:, None] * picked

@@ -12,16 +12,13 @@ Summed over the background these are functions of x's fail mask alone: one table
 comparison per node and one addition per leaf and group on its path, whatever the background and the number of groups.
 """
 
-import concurrent.futures
 import math
 
 import numpy as np
 
-__all__ = ["MAX_TABLE_GROUPS", "explain_by_tables", "shapley_weights", "table_sizes"]
+__all__ = ["LeafTables", "shapley_weights", "table_sizes"]
 
-MAX_TABLE_GROUPS = 16  # fail masks are 16 bits
-ROW_BLOCK = 512  # rows that pass a tree together: their masks and sums stay in the cache
-THREAD_BLOCK = 4096  # rows of one task
+ROW_BLOCK = 1024  # rows that pass a tree together: their masks and sums stay in the cache
 
 
 def shapley_weights(max_groups):
@@ -50,66 +47,108 @@ def shapley_weights(max_groups):
 
 
 def table_sizes(leaves):
-    """Entries of each leaf's table; leaves without a value need none."""
-    n_groups = np.minimum(leaves.n_groups.astype(np.int64), MAX_TABLE_GROUPS + 1)
+    """Entries of each leaf's table, int array of shape (n_leaves,); leaves without a value need none.
+
+    Parameters
+    ----------
+    leaves : Leaves
+        The leaves.
+    """
+    n_groups = np.minimum(leaves.n_groups.astype(np.int64), 48)  # more would overflow, and is too many anyway
     return np.where(leaves.output == -2, 0, n_groups << n_groups)
 
 
-def explain_by_tables(kernels, nodes, leaves, codes, background_codes, background_weight, phi, *, n_threads, max_bytes):
-    """Add the group Shapley values of all rows to ``phi``.
+class LeafTables:
+    """The leaf tables of some of an ensemble's trees for one background.
 
     Parameters
     ----------
     kernels : module
         The compiled or the NumPy kernels.
     nodes, leaves : Nodes, Leaves
-        The ensemble's structure under the grouping.
-    codes, background_codes : unsigned int arrays of shape (n_encoded, n) and (n_encoded, n_background)
-        Coded rows.
-    background_weight : float array of shape (n_background,)
-        Weights, of sum 1.
-    phi : float array of shape (n_outputs, n_groups, n)
-        The values; added to in place. Its type is the type of the tables.
-    n_threads : int
-        Number of threads. The result does not depend on it.
+        The ensemble's structure under a grouping.
+    trees : int array
+        The trees that are explained this way; no path of theirs has more than 16 groups.
+    codes : unsigned int array of shape (n_encoded, n_background)
+        The coded background.
+    weight : float array of shape (n_background,)
+        Its weights, of sum 1.
     max_bytes : int
-        Bytes that the tables may take.
+        Bytes that the tables may take. If they need more they are built again for each call of ``add``.
     """
-    start = np.concatenate([[0], np.cumsum(table_sizes(leaves))])
-    max_groups = int(leaves.n_groups.max())
-    gain, loss = shapley_weights(max_groups)
-    shorter = np.zeros_like(gain)
-    shorter[:, 1:] = gain[:, :-1]  # the gain of a row that fails one group less
-    weights = np.stack([gain, shorter, loss], axis=-1)
-    masks = np.arange(1 << max_groups)
-    n_bits = sum((masks >> bit) & 1 for bit in range(max_groups)).astype(np.uint8)
-    n = codes.shape[1]
-    row_ranges = [(first, min(n, first + THREAD_BLOCK)) for first in range(0, n, THREAD_BLOCK)]
 
-    with concurrent.futures.ThreadPoolExecutor(n_threads) as pool:
-        for tree_range in _tree_ranges(start[leaves.tree_start], max_bytes // phi.itemsize):
-            first, last = start[leaves.tree_start[list(tree_range)]]
-            tables = np.empty(last - first, phi.dtype)
+    def __init__(self, kernels, nodes, leaves, trees, codes, weight, *, max_bytes):
+        self.kernels, self.nodes, self.leaves = kernels, nodes, leaves
+        self.codes, self.weight = codes, weight
+        sizes = np.where(_leaves_of(leaves, trees), table_sizes(leaves), 0)
+        self.start = np.concatenate([[0], np.cumsum(sizes)])
+        max_groups = int(leaves.n_groups[sizes > 0].max(initial=0))
+        gain, loss = shapley_weights(max_groups)
+        shorter = np.zeros_like(gain)
+        shorter[:, 1:] = gain[:, :-1]  # the gain when the row fails one group less
+        self.weights = np.stack([gain, shorter, loss], axis=-1)
+        masks = np.arange(1 << max_groups)
+        self.n_bits = np.sum([(masks >> bit) & 1 for bit in range(max_groups + 1)], axis=0).astype(np.uint8)
+        self.blocks = _blocks(trees, self.start[leaves.tree_start], max_bytes // 8)
+        self._kept = None
 
-            def fill(tree, origin=first, tables=tables):
-                span = slice(*(start[leaves.tree_start[[tree, tree + 1]]] - origin))
-                kernels.fill_tables(
-                    (tree, tree + 1), background_codes, background_weight, nodes, leaves, weights, n_bits, max_groups,
-                    start, tables[span],
-                )  # fmt: skip
+    def add(self, codes, phi, row_ranges, run):
+        """Add the values of coded rows to ``phi``.
 
-            def add(row_range, tree_range=tree_range, tables=tables):
-                kernels.add_leaves(tree_range, codes, row_range, ROW_BLOCK, nodes, leaves, start, tables, phi)
+        Parameters
+        ----------
+        codes : unsigned int array of shape (n_encoded, n)
+            The rows.
+        phi : float array of shape (n_outputs, n_groups, n)
+            The sums; its type is the type of the tables.
+        row_ranges : list of (int, int)
+            Ranges of rows that may run at the same time.
+        run : callable
+            Maps a function over a list, in any order or at once.
+        """
+        for number, trees in enumerate(self.blocks):
+            if self._kept is not None and self._kept[0] == (number, phi.dtype):
+                tables = self._kept[1]
+            else:
+                tables = self._fill(trees, phi.dtype, run)
+                self._kept = (number, phi.dtype), tables
+            origin = self.start[self.leaves.tree_start[trees[0]]]
 
-            list(pool.map(fill, range(*tree_range)))
-            list(pool.map(add, row_ranges))
+            def add(rows, trees=trees, tables=tables, origin=origin):
+                self.kernels.add_leaves(
+                    trees, codes, rows, ROW_BLOCK, self.nodes, self.leaves, self.start, origin, tables, phi
+                )
+
+            run(add, row_ranges)
+
+    def _fill(self, trees, dtype, run):
+        start = self.start[self.leaves.tree_start]
+        origin = start[trees[0]]
+        tables = np.empty(start[trees[-1] + 1] - origin, dtype)
+
+        def fill(tree):
+            self.kernels.fill_tables(
+                tree, self.codes, self.weight, self.nodes, self.leaves, self.weights, self.n_bits,
+                self.start, origin, tables,
+            )  # fmt: skip
+
+        run(fill, trees)
+        return tables
 
 
-def _tree_ranges(tree_table_start, max_entries):
-    """Consecutive trees whose tables fit in ``max_entries``, at least one tree each."""
-    ranges, first = [], 0
-    for tree in range(1, len(tree_table_start)):
-        if tree > first + 1 and tree_table_start[tree] - tree_table_start[first] > max_entries:
-            ranges.append((first, tree - 1))
-            first = tree - 1
-    return [*ranges, (first, len(tree_table_start) - 1)]
+def _leaves_of(leaves, trees):
+    """Whether each leaf belongs to one of ``trees``."""
+    chosen = np.zeros(len(leaves.tree_start) - 1, bool)
+    chosen[trees] = True
+    return np.repeat(chosen, np.diff(leaves.tree_start))
+
+
+def _blocks(trees, start, max_entries):
+    """Split ``trees`` into runs whose tables have at most ``max_entries`` entries, at least one tree each."""
+    blocks, block = [], []
+    for tree in trees:
+        if block and start[tree + 1] - start[block[0]] > max_entries:
+            blocks.append(np.asarray(block))
+            block = []
+        block.append(tree)
+    return [*blocks, np.asarray(block)] if block else []
