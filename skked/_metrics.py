@@ -1,0 +1,252 @@
+"""How much a student is like its teacher: in what it predicts, and in why."""
+
+from numbers import Integral
+
+import numpy as np
+from scipy.stats import rankdata
+from sklearn.metrics import r2_score
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.validation import check_array, check_consistent_length
+
+from skked._validation import HasMethods, Interval, StrOptions, validate_params
+
+__all__ = ["agreement_score", "explanation_agreement_score", "make_agreement_scorer"]
+
+
+@validate_params(
+    {
+        "y_teacher": ["array-like"],
+        "y_student": ["array-like"],
+        "sample_weight": ["array-like", None],
+        "kind": [StrOptions({"auto", "share", "r2"})],
+    },
+    prefer_skip_nested_validation=True,
+)
+def agreement_score(y_teacher, y_student, *, sample_weight=None, kind="auto"):
+    """Agreement of a student's predictions with its teacher's.
+
+    For classes it is the share of equal predictions; for numbers it is R², the share of the variance of the
+    teacher's predictions that the student's reproduce.
+
+    Parameters
+    ----------
+    y_teacher : array-like of shape (n_samples,)
+        The teacher's predictions: labels, or values.
+    y_student : array-like of shape (n_samples,)
+        The student's predictions for the same rows.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the rows.
+    kind : {"auto", "share", "r2"}, default="auto"
+        ``"auto"`` is ``"r2"`` if either side holds numbers that are not whole, else ``"share"``.
+
+    Returns
+    -------
+    score : float
+        1 for a perfect copy. A share lies in [0, 1]; R² has no lower bound.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ, or the predictions are not one per row.
+
+    See Also
+    --------
+    explanation_agreement_score : The same for explanations.
+    make_agreement_scorer : For ``scoring=`` in a search.
+
+    Examples
+    --------
+    >>> from skked import agreement_score
+    >>> agreement_score(["a", "b", "b", "a"], ["a", "b", "a", "a"])
+    0.75
+    >>> round(agreement_score([1.5, 2.5, 4.0], [1.6, 2.5, 3.9]), 4)
+    0.9937
+    """
+    teacher, student = column_or_1d(y_teacher), column_or_1d(y_student)
+    check_consistent_length(teacher, student, sample_weight)
+    if kind == "auto":
+        numbers = any(type_of_target(y).startswith("continuous") for y in (teacher, student))
+        kind = "r2" if numbers else "share"
+    if kind == "r2":
+        return float(r2_score(teacher, student, sample_weight=sample_weight))
+    return float(np.average(teacher == student, weights=sample_weight))
+
+
+@validate_params(
+    {
+        "phi_teacher": "no_validation",
+        "phi_student": "no_validation",
+        "kind": [StrOptions({"cosine", "spearman", "top_k", "r2"})],
+        "k": [Interval(Integral, 1, None, closed="left")],
+        "sample_weight": ["array-like", None],
+    },
+    prefer_skip_nested_validation=True,
+)
+def explanation_agreement_score(phi_teacher, phi_student, *, kind="cosine", k=1, sample_weight=None):
+    """Agreement of a student's explanations with its teacher's.
+
+    Parameters
+    ----------
+    phi_teacher, phi_student : array-like of shape (n_samples, n_superfeatures) or \
+            (n_samples, n_superfeatures, n_outputs)
+        Contributions of the same superfeatures to the same rows, in the same units. A ``GroupExplanation`` or a
+        ``shap.Explanation`` is read too.
+    kind : {"cosine", "spearman", "top_k", "r2"}, default="cosine"
+        - ``"cosine"``: cosine of the angle between the two explanations of a row;
+        - ``"spearman"``: rank correlation of the contributions of a row, mean over the outputs;
+        - ``"top_k"``: share of the `k` strongest superfeatures of a row that both name;
+        - ``"r2"``: share of the variance of the teacher's contributions that the student's reproduce, all
+          superfeatures and outputs together.
+    k : int, default=1
+        For ``"top_k"``. Strength is the Euclidean norm over the outputs.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the rows.
+
+    Returns
+    -------
+    score : float
+        Weighted mean over the rows (``"r2"``: over all numbers); 1 for a perfect copy.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, values are not finite, or `k` exceeds the number of superfeatures.
+
+    Notes
+    -----
+    Where both explanations of a row are zero (for ``"spearman"``: constant) they agree, and count as 1; where only
+    one is, it counts as 0.
+
+    Examples
+    --------
+    >>> from skked import explanation_agreement_score
+    >>> teacher = [[2.0, -1.0, 0.5], [0.0, 1.0, 3.0]]
+    >>> student = [[1.5, -1.0, 0.0], [2.5, 1.0, 2.0]]
+    >>> round(explanation_agreement_score(teacher, student), 3)
+    0.814
+    >>> explanation_agreement_score(teacher, student, kind="top_k")
+    0.5
+    """
+    teacher, student = _contributions(phi_teacher), _contributions(phi_student)
+    if teacher.shape != student.shape:
+        raise ValueError(
+            f"Expected explanations of one shape, got {teacher.shape} from the teacher and {student.shape} from the "
+            "student. Explain the same rows by the same superfeatures and outputs."
+        )
+    if kind == "top_k" and k > teacher.shape[1]:
+        raise ValueError(f"Expected k of at most the {teacher.shape[1]} superfeatures, got k={k}.")
+    check_consistent_length(teacher, sample_weight)
+    if kind == "r2":
+        flat = teacher.reshape(len(teacher), -1), student.reshape(len(student), -1)
+        return float(_explained_share(*flat, sample_weight))
+    if kind == "cosine":
+        per_row = _cosine(teacher.reshape(len(teacher), -1), student.reshape(len(student), -1))
+    elif kind == "spearman":
+        per_row = _spearman(teacher, student).mean(axis=1)
+    else:
+        per_row = _shared_strongest(teacher, student, k)
+    return float(np.average(per_row, weights=sample_weight))
+
+
+@validate_params({"teacher": [HasMethods(["predict"]), None]}, prefer_skip_nested_validation=True)
+def make_agreement_scorer(teacher=None):
+    """Make a scorer of agreement, for ``scoring=`` of searches and cross-validation.
+
+    Parameters
+    ----------
+    teacher : fitted estimator or None, default=None
+        The teacher to agree with; ``None`` takes the student's own ``teacher_``, which a student inside a Pipeline is
+        searched for too.
+
+    Returns
+    -------
+    scorer : callable
+        ``scorer(estimator, X, y=None, sample_weight=None)``, higher is better; `y` is not looked at, so that rows
+        without labels can be scored. It can be pickled.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> from sklearn.model_selection import cross_val_score
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from skked._metrics import make_agreement_scorer
+    >>> X, y = load_iris(return_X_y=True)
+    >>> forest = RandomForestClassifier(20, random_state=0).fit(X, y)
+    >>> student = DecisionTreeClassifier(max_depth=2, random_state=0)
+    >>> cross_val_score(student, X, y, scoring=make_agreement_scorer(forest)).mean() > 0.9
+    np.True_
+    """
+    return _AgreementScorer(teacher)
+
+
+class _AgreementScorer:
+    def __init__(self, teacher):
+        self.teacher = teacher
+
+    def __call__(self, estimator, X, y=None, sample_weight=None):
+        if self.teacher is not None:
+            return agreement_score(self.teacher.predict(X), estimator.predict(X), sample_weight=sample_weight)
+        student, rows = _student_in(estimator, X)
+        return agreement_score(student.teacher_.predict(rows), student.predict(rows), sample_weight=sample_weight)
+
+    def __repr__(self):
+        return f"make_agreement_scorer({self.teacher!r})"
+
+
+def _student_in(estimator, X):
+    """Find the estimator that has a ``teacher_``, and the rows as it sees them."""
+    if hasattr(estimator, "teacher_"):
+        return estimator, X
+    if hasattr(estimator, "steps") and hasattr(estimator.steps[-1][1], "teacher_"):
+        return estimator.steps[-1][1], estimator[:-1].transform(X)
+    raise ValueError(
+        f"Expected a fitted student with its teacher_, got {type(estimator).__name__}, which has none. "
+        "Pass the teacher: make_agreement_scorer(teacher)."
+    )
+
+
+def _contributions(explanation):
+    """Make an array (n_samples, n_superfeatures, n_outputs) of whatever holds an explanation."""
+    if hasattr(explanation, "phi"):
+        explanation = explanation.phi
+    elif hasattr(explanation, "base_values"):
+        explanation = explanation.values
+    phi = check_array(explanation, allow_nd=True, dtype=np.float64, input_name="phi")
+    if phi.ndim not in (2, 3):
+        raise ValueError(
+            f"Expected contributions of shape (n_samples, n_superfeatures) or (n_samples, n_superfeatures, "
+            f"n_outputs), got {phi.ndim} dimensions."
+        )
+    return phi[:, :, None] if phi.ndim == 2 else phi
+
+
+def _cosine(a, b):
+    """Cosine of every row, along the last axis; 1 where both are zero, 0 where one is."""
+    size_a, size_b = (np.abs(v).max(axis=-1, keepdims=True) for v in (a, b))
+    # Scaling first keeps the squares of huge and of tiny values from becoming infinite or zero.
+    a, b = a / np.where(size_a == 0, 1, size_a), b / np.where(size_b == 0, 1, size_b)
+    length = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
+    both_zero = ((size_a == 0) & (size_b == 0))[..., 0]
+    return np.where(both_zero, 1.0, (a * b).sum(axis=-1) / np.where(length == 0, 1, length))
+
+
+def _spearman(a, b):
+    """Rank correlation over the superfeatures of every row and output, (n_samples, n_outputs)."""
+    ranks = (rankdata(v, axis=1).swapaxes(1, 2) for v in (a, b))
+    return _cosine(*(rank - rank.mean(axis=-1, keepdims=True) for rank in ranks))
+
+
+def _shared_strongest(a, b, k):
+    strongest = [np.argsort(-np.linalg.norm(v, axis=2), axis=1, kind="stable")[:, :k] for v in (a, b)]
+    return (strongest[0][:, :, None] == strongest[1][:, None, :]).any(axis=2).mean(axis=1)
+
+
+def _explained_share(a, b, weight):
+    """R² over all numbers, each superfeature and output about its own mean."""
+    spread = np.average((a - np.average(a, axis=0, weights=weight)) ** 2, axis=0, weights=weight).sum()
+    missed = np.average((a - b) ** 2, axis=0, weights=weight).sum()
+    if spread == 0:
+        return 1.0 if missed == 0 else 0.0
+    return 1 - missed / spread
