@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
-from skked._table._columns import column_kind, levels_of, numbers_of
+from skked._table._columns import column_at, column_kinds, levels_of, matrix_of
 
 __all__ = ["ColumnCodes", "encode_columns", "standardised"]
 
@@ -43,14 +42,11 @@ def encode_columns(X):
     ColumnCodes
         One float column per input column.
     """
-    if not isinstance(X, pd.DataFrame):
-        return ColumnCodes(np.asarray(X, dtype=np.float64), np.zeros(X.shape[1], dtype=bool))
+    categorical = np.array([kind == "category" for kind in column_kinds(X)], dtype=bool)
     values = np.empty(X.shape, dtype=np.float64)
-    categorical = np.zeros(X.shape[1], dtype=bool)
-    for position in range(X.shape[1]):
-        column = X.iloc[:, position]
-        categorical[position] = column_kind(column) == "category"
-        values[:, position] = _frequency_codes(column) if categorical[position] else numbers_of(column)
+    values[:, ~categorical] = matrix_of(X, np.flatnonzero(~categorical))
+    for position in np.flatnonzero(categorical):
+        values[:, position] = _frequency_codes(column_at(X, position))
     return ColumnCodes(values, categorical)
 
 

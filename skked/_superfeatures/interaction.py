@@ -2,9 +2,10 @@
 
 import numpy as np
 
-__all__ = ["swap_interactions"]
+__all__ = ["column_effects", "swap_interactions"]
 
 _CELLS_PER_CALL = 2**22
+_MIN_PAIRS, _MAX_PAIRS = 40, 200
 
 
 def swap_interactions(scores, assemble, n_rows, n_columns, *, max_evaluations=100_000, random_state):
@@ -41,13 +42,9 @@ def swap_interactions(scores, assemble, n_rows, n_columns, *, max_evaluations=10
         Symmetric, in units of the score, zero diagonal.
     """
     n_all_pairs = n_columns * (n_columns - 1) // 2
-    n_pairs = int(
-        np.clip(
-            max_evaluations // (2 * n_columns + n_all_pairs + 2), min(40, 1 + max_evaluations // (4 * n_columns)), 200
-        )
-    )
-    here = random_state.randint(n_rows, size=n_pairs)
-    there = (here + random_state.randint(1, n_rows, size=n_pairs)) % n_rows
+    at_least = min(_MIN_PAIRS, 1 + max_evaluations // (4 * n_columns))
+    n_pairs = int(np.clip(max_evaluations // (2 * n_columns + n_all_pairs + 2), at_least, _MAX_PAIRS))
+    here, there = _row_pairs(n_rows, n_pairs, random_state)
 
     forward, base = _single_swaps(scores, assemble, here, there, n_columns)
     backward, _ = _single_swaps(scores, assemble, there, here, n_columns)
@@ -63,6 +60,28 @@ def swap_interactions(scores, assemble, n_rows, n_columns, *, max_evaluations=10
         both = _two_dimensional(scores(assemble(donors))) - base[p]
         np.add.at(total, (i, j), np.abs(both - forward[p, i] - forward[p, j]).mean(axis=1))
     return (total + total.T) / n_pairs
+
+
+def column_effects(scores, assemble, n_rows, n_columns, *, random_state):
+    """Measure how far each column moves a model's score.
+
+    Parameters
+    ----------
+    scores, assemble, n_rows, n_columns, random_state
+        As in `swap_interactions`.
+
+    Returns
+    -------
+    ndarray of shape (n_columns,)
+        Mean absolute change of the score when a column is taken from another row, over 40 pairs of rows.
+    """
+    here, there = _row_pairs(n_rows, _MIN_PAIRS, random_state)
+    return np.abs(_single_swaps(scores, assemble, here, there, n_columns)[0]).mean(axis=(0, 2))
+
+
+def _row_pairs(n_rows, n_pairs, random_state):
+    here = random_state.randint(n_rows, size=n_pairs)
+    return here, (here + random_state.randint(1, n_rows, size=n_pairs)) % n_rows
 
 
 def _single_swaps(scores, assemble, here, there, n_columns):

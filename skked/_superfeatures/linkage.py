@@ -4,7 +4,7 @@ import numpy as np
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
-__all__ = ["LINKAGES", "cut_tree", "first_appearance", "group_columns", "tree_from_labels"]
+__all__ = ["LINKAGES", "cut_tree", "first_appearance", "group_columns", "size_limit", "tree_from_labels"]
 
 _SQUARED = ("ward", "centroid", "median")
 _UPDATES = {
@@ -18,7 +18,9 @@ _UPDATES = {
     "summed": lambda dik, djk, dij, si, sj, sk: (np.sqrt(si) * dik + np.sqrt(sj) * djk) / np.sqrt(si + sj),
 }
 LINKAGES = tuple(_UPDATES)
-_COHESIVE = 4.0  # an oversized group is meant, not an accident, if it is this much denser inside than outwards
+# An oversized group is meant, not an accident of the linkage, if it is this dense inside (relative to the closest
+# pair) and this many times denser inside than outwards.
+_DENSE, _DENSER = 0.3, 4.0
 
 
 def group_columns(affinity, n_groups, *, linkage="average", max_size=None):
@@ -34,8 +36,8 @@ def group_columns(affinity, n_groups, *, linkage="average", max_size=None):
         One of scipy's methods, or ``"summed"``: merge the pair of groups with the largest summed affinity divided
         by the square root of the product of their sizes.
     max_size : int, optional
-        Largest number of columns in a group, at least ``n_columns / n_groups``. By default 60 % of the columns,
-        unless, except with ``"summed"``, the larger group is four times denser inside than towards the other columns.
+        Largest number of columns in a group, at least ``n_columns / n_groups``. By default 60 % of the columns; with
+        scipy's methods a group may be larger if its columns are clearly closer to each other than to the rest.
 
     Returns
     -------
@@ -50,13 +52,18 @@ def group_columns(affinity, n_groups, *, linkage="average", max_size=None):
     distance = _distance(affinity, linkage)
     tree = _free_tree(distance, linkage)
     labels = cut_tree(tree, n_groups)
-    limit = max(-(-n_columns // n_groups), int(0.6 * n_columns)) if max_size is None else max_size
+    limit = size_limit(n_columns, n_groups, 0.6) if max_size is None else max_size
     largest = np.bincount(labels).argmax()
-    meant = max_size is None and linkage != "summed" and _cohesive(affinity, labels == largest)
-    if meant or (labels == largest).sum() <= limit:
+    fits = (labels == largest).sum() <= limit
+    if fits or (max_size is None and linkage != "summed" and _cohesive(affinity, labels == largest)):
         return labels, tree
     labels = _capped_labels(distance, linkage, n_groups, limit)
     return labels, tree_from_labels(affinity, labels, linkage=linkage)
+
+
+def size_limit(n_columns, n_groups, share):
+    """Number of columns that a share stands for, never too few for ``n_groups`` groups to hold all columns."""
+    return max(-(-n_columns // n_groups), int(np.ceil(share * n_columns)))
 
 
 def tree_from_labels(affinity, labels, *, linkage="average"):
@@ -135,9 +142,9 @@ def _free_tree(distance, linkage):
 
 
 def _cohesive(affinity, inside):
-    within = affinity[np.ix_(inside, inside)]
-    within_mean = (within.sum() - np.trace(within)) / (len(within) * (len(within) - 1))
-    return within_mean >= _COHESIVE * affinity[np.ix_(inside, ~inside)].mean()
+    within = affinity[np.ix_(inside, inside)][~np.eye(inside.sum(), dtype=bool)]
+    outwards = affinity[np.ix_(inside, ~inside)]
+    return within.mean() >= max(_DENSE * within.max(), _DENSER * (outwards.mean() if outwards.size else 0.0))
 
 
 def _capped_labels(distance, linkage, n_groups, limit):

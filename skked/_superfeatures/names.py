@@ -1,7 +1,5 @@
 """Names for superfeatures that a reader of an explanation understands."""
 
-import os
-
 import numpy as np
 
 __all__ = ["superfeature_names"]
@@ -58,13 +56,19 @@ def _name(column_names, inside, affinity):
 
 
 def _shared_part(inner, outer):
-    beginning = os.path.commonprefix(inner)
+    beginning = _common_beginning(inner)
     if _says_something(beginning) and not any(name.startswith(beginning) for name in outer):
         return beginning.strip(_EDGE)
-    end = os.path.commonprefix([name[::-1] for name in inner])[::-1]
+    end = _common_beginning([name[::-1] for name in inner])[::-1]
     if _says_something(end) and not any(name.endswith(end) for name in outer):
         return end.strip(_EDGE)
     return ""
+
+
+def _common_beginning(names):
+    first, last = min(names), max(names)
+    length = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+    return first[:length]
 
 
 def _says_something(part):

@@ -1,0 +1,162 @@
+"""From whatever the user calls superfeatures to labels and names."""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import clone
+
+from skked._superfeatures.clustering import SuperfeatureClustering
+from skked._superfeatures.columns import encode_columns, standardised
+from skked._superfeatures.names import superfeature_names
+from skked._table import column_names
+
+__all__ = ["resolve_superfeatures"]
+
+
+def resolve_superfeatures(
+    superfeatures, X, y=None, *, teacher=None, sample_weight=None, random_state=None, n_jobs=None
+):
+    """Find the superfeature of every column.
+
+    Parameters
+    ----------
+    superfeatures : "auto", int, array-like of shape (n_columns,), dict, or clusterer
+        How many superfeatures to look for (``"auto"`` chooses); the label of every column, of any hashable kind;
+        ``{name: [columns]}`` by name or position, a partition of the columns; a `SuperfeatureClustering`; or any
+        clusterer of features with ``labels_``, such as :class:`sklearn.cluster.FeatureAgglomeration`, which is
+        fitted on the standardised columns with categories as codes. Clusterers are cloned.
+    X : ndarray or DataFrame of shape (n_rows, n_columns)
+        The table.
+    y : array-like of shape (n_rows,), optional
+        Target.
+    teacher : callable or fitted estimator, optional
+        As in `SuperfeatureClustering.fit`.
+    sample_weight : array-like of shape (n_rows,), optional
+        Weights of the rows.
+    random_state : int, RandomState instance or None, default=None
+        For ``"auto"``, int, and clusterers whose own ``random_state`` is None.
+    n_jobs : int, optional
+        Threads.
+
+    Returns
+    -------
+    labels : int ndarray of shape (n_columns,)
+        0 to M - 1, by first appearance (in the order of the keys for a dict).
+    names : list of str
+        M different names.
+    clustering : fitted clusterer or None
+        None where the superfeatures were given.
+
+    Raises
+    ------
+    TypeError
+        If ``superfeatures`` is none of the above.
+    ValueError
+        If it does not describe a partition of the columns of X.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skked._superfeatures import resolve_superfeatures
+    >>> X = np.random.RandomState(0).normal(size=(20, 3))
+    >>> resolve_superfeatures({"size": ["x0", "x2"], "age": ["x1"]}, X)
+    (array([0, 1, 0]), ['size', 'age'], None)
+    """
+    if isinstance(superfeatures, dict):
+        return *_from_dict(superfeatures, column_names(X)), None
+    if (isinstance(superfeatures, str) and superfeatures == "auto") or _is_count(superfeatures):
+        superfeatures = SuperfeatureClustering(superfeatures, n_jobs=n_jobs)
+    if isinstance(superfeatures, type) or (not hasattr(superfeatures, "fit") and isinstance(superfeatures, str)):
+        raise _unknown(superfeatures)
+    if not hasattr(superfeatures, "fit"):
+        labels = _from_labels(superfeatures, X.shape[1])
+        return labels, superfeature_names(column_names(X), labels), None
+    clustering = clone(superfeatures)
+    if random_state is not None and clustering.get_params().get("random_state", 0) is None:
+        clustering.set_params(random_state=random_state)
+    if isinstance(clustering, SuperfeatureClustering):
+        clustering.fit(X, y, sample_weight=sample_weight, teacher=teacher)
+        return clustering.labels_, list(clustering.superfeatures_), clustering
+    clustering.fit(standardised(encode_columns(X)))
+    labels = _from_labels(_labels_of(clustering), X.shape[1])
+    return labels, superfeature_names(column_names(X), labels), clustering
+
+
+def _is_count(superfeatures):
+    return isinstance(superfeatures, Integral) and not isinstance(superfeatures, (bool, np.bool_))
+
+
+def _unknown(superfeatures):
+    return TypeError(
+        'Expected superfeatures to be "auto", a number, one label per column, {name: [columns]}, or a clusterer of '
+        f"features such as SuperfeatureClustering(), got {superfeatures!r}."
+    )
+
+
+def _labels_of(clustering):
+    if hasattr(clustering, "labels_"):
+        return clustering.labels_
+    raise TypeError(
+        f"Expected a clusterer of features with labels_, but {type(clustering).__name__} has none after fit. "
+        "Use SuperfeatureClustering() or sklearn.cluster.FeatureAgglomeration()."
+    )
+
+
+def _from_labels(labels, n_columns):
+    try:
+        labels = list(labels)
+    except TypeError:
+        raise _unknown(labels) from None
+    if len(labels) != n_columns:
+        raise ValueError(
+            f"Expected one superfeature label per column ({n_columns}), got {len(labels)}. "
+            "Give an array of shape (n_columns,)."
+        )
+    number = {}
+    try:
+        return np.array([number.setdefault(label, len(number)) for label in labels], dtype=np.intp)
+    except TypeError:
+        raise _unknown(labels) from None
+
+
+def _from_dict(groups, names):
+    labels = np.full(len(names), -1, dtype=np.intp)
+    overlapping, unknown = [], []
+    for group, columns in enumerate(groups.values()):
+        if isinstance(columns, (str, Integral)):
+            columns = [columns]
+        for column in columns:
+            position = _position(column, names)
+            if position is None:
+                unknown.append(column)
+            elif labels[position] >= 0:
+                overlapping.append(names[position])
+            else:
+                labels[position] = group
+    missing = [name for name, label in zip(names, labels, strict=True) if label < 0]
+    empty = [name for group, name in enumerate(groups) if not (labels == group).any()]
+    faults = {
+        "name columns that X does not have": unknown,
+        "hold a column more than once": overlapping,
+        "leave out columns": missing,
+        "have no column": empty if not (unknown or overlapping) else [],
+    }
+    faults = [f"{what}: {_listed(columns)}" for what, columns in faults.items() if columns]
+    if faults:
+        raise ValueError(
+            "Expected superfeatures to put each column of X into exactly one group, but they "
+            + ", and ".join(faults)
+            + f". X has the columns {_listed(names)}."
+        )
+    return labels, [str(name) for name in groups]
+
+
+def _position(column, names):
+    if _is_count(column):
+        return int(column) % len(names) if -len(names) <= column < len(names) else None
+    return names.index(str(column)) if str(column) in names else None
+
+
+def _listed(columns, most=10):
+    shown = ", ".join(repr(column) for column in columns[:most])
+    return shown if len(columns) <= most else f"{shown} and {len(columns) - most} more"
