@@ -70,21 +70,32 @@ def test_swap_is_the_share_of_superfeatures_from_other_rows():
     assert np.mean([len(np.unique(row)) for row in donors]) == pytest.approx(500 * (1 - (499 / 500) ** 10), rel=0.01)
 
 
+@pytest.mark.parametrize("within_class", [False, True])
 @pytest.mark.parametrize("swap", [0.5, 1.0])
-def test_rows_are_drawn_in_proportion_to_their_weight(swap):
-    X, weight = np.zeros((50, 2)), np.tile([0.0, 1.0, 2.0, 3.0, 4.0], 10)
+def test_rows_are_drawn_in_proportion_to_their_weight(swap, within_class):
     # Many more pairs than are drawn, so that distinctness does not level the weights.
-    X, weight = np.tile(X, (40, 1)), np.tile(weight, 40)
-    _, donors = make_chimeric_set(X, [0, 1], 20_000, swap=swap, sample_weight=weight, random_state=0)
+    weight, y = np.tile([0.0, 1.0, 2.0, 3.0, 4.0], 400), np.repeat([0, 1], 1000)
+    _, donors = make_chimeric_set(
+        np.zeros((2000, 2)),
+        [0, 1],
+        20_000,
+        swap=swap,
+        y=y,
+        within_class=within_class,
+        sample_weight=weight,
+        random_state=0,
+    )
     for column in donors.T:
         share = np.bincount(column % 5, minlength=5) / len(column)
         np.testing.assert_allclose(share, np.arange(5) / 10, atol=0.02)
         assert share[0] == 0
+        assert y[column].mean() == pytest.approx(0.5, abs=0.02)
+        assert len(np.unique(column)) > 1500
 
 
 def test_weights_hold_within_classes_too():
     y = np.array(["few", "many", "many", "alone", "many", "few"])
-    weight = np.array([1.0, 1e-9, 5.0, 7.0, 0.0, 1.0])
+    weight = np.array([1.0, 1e-20, 5.0, 7.0, 0.0, 1.0])  # 1 + 1e-20 is 1 in floating point
     _, donors = make_chimeric_set(
         np.eye(6), [0, 0, 0, 1, 1, 1], 4, y=y, within_class=True, sample_weight=weight, random_state=0
     )

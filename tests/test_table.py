@@ -220,7 +220,7 @@ def test_repeated_rows_in_any_order_are_weighted_rows(kind, seed, weights):
     X = mixed_frame(8, seed % 3)  # with equal rows in places
     X = X.iloc[[0, 1, 2, 3, 4, 4, 6, 7]].reset_index(drop=True)
     if kind == "array":
-        X = np.array([[0.0, 1], [-0.0, 1], [np.nan, 2], [np.nan, 2], [3, 4], [4, 3], [5, 5], [1, 0]])
+        X = np.array([[0.0, 1], [-0.0, 1], [np.nan, 2], [-np.nan, 2], [3, 4], [4, 3], [5, 5], [1, 0]])
     y = np.array(["u", "u", "v", "v", "u", "v", "u", "v"])
     order = np.random.default_rng(seed).permutation(np.repeat(np.arange(8), weights))
     weighted, repeated = canonical_rows(X, y, weights), canonical_rows(take_rows(X, order), y[order])
@@ -234,7 +234,7 @@ def test_repeated_rows_in_any_order_are_weighted_rows(kind, seed, weights):
 
 
 def test_rows_are_merged_exactly_if_all_their_values_agree():
-    X = np.array([[0.0, np.nan], [-0.0, np.nan], [0.0, 1.0], [1.0, 0.0]], dtype=np.float32)
+    X = np.array([[0.0, np.nan], [-0.0, -np.nan], [0.0, 1.0], [1.0, 0.0]], dtype=np.float32)
     rows = canonical_rows(X, [0, 0, 0, 0], [1, 2, 3, 4])
     assert rows.group[0] == rows.group[1] and len(set(rows.group)) == 3
     assert sorted(rows.weight) == [3, 3, 4]
