@@ -24,7 +24,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 import skked
-from skked._explanations._tree import NotExtractable, extract_trees, tree_shapley, why_not_extractable
+from skked._explanations._tree import NotExtractable, TreeGame, extract_trees, tree_shapley, why_not_extractable
 
 LABELS = np.array([0, 1, 2, 0, 1, 3, 4, 2])
 
@@ -267,6 +267,38 @@ def test_any_number_of_threads_and_blocks_gives_the_same_bits():
     for settings in ({"n_threads": 3}, {"max_bytes": 400_000}, {"n_threads": 2, "max_bytes": 10_000}):
         other, _ = tree_shapley(ensemble, LABELS, X, X[:40], **settings)
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_streaming_equals_tables(compiled):
+    """The walk for deep trees: categories, missing values, several targets, more background rows than a set holds."""
+    X, y, score = make_frame()
+    weight = np.random.default_rng(0).random(150)
+    weight[3] = 0
+    forest = RandomForestRegressor(3, random_state=0).fit(X[list("abcf")], np.column_stack([score, y]))
+    boosting = HistGradientBoostingClassifier(max_iter=4, categorical_features="from_dtype").fit(X, y)
+    for model, rows, labels in ((forest, X[list("abcf")], LABELS[:4]), (boosting, X, LABELS)):
+        game = rows[:30], rows[-150:], weight
+        tables, _ = tree_shapley(extract_trees(model), labels, *game)
+        streamed, base = tree_shapley(extract_trees(model), labels, *game, compiled=compiled, max_tree_entries=0)
+        np.testing.assert_allclose(streamed, tables, rtol=0, atol=1e-12)
+        output = extract_trees(model).response(rows[:30]).reshape(30, -1)
+        np.testing.assert_allclose(base + streamed.sum(axis=1), output, rtol=0, atol=1e-12)
+
+
+def test_paths_of_more_groups_than_a_table_holds():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(3000, 40))
+    model = DecisionTreeRegressor(splitter="random", random_state=0).fit(X, rng.normal(size=3000))
+    ensemble = extract_trees(model, X)
+    game = TreeGame(ensemble, np.arange(40), X[:130])
+    assert game.leaves.n_groups.max() > 16
+    phi = game.shapley(X[:50])
+    np.testing.assert_allclose(game.base + phi.sum(axis=1), model.predict(X[:50])[:, None], rtol=0, atol=1e-12)
+    merged, _ = tree_shapley(ensemble, np.arange(40) // 8, X[:50], X[:130])
+    np.testing.assert_allclose(
+        merged, tree_shapley(ensemble, np.arange(40) // 8, X[:50], X[:130], max_tree_entries=0)[0], atol=1e-12
+    )
 
 
 def test_float32_tables_are_close():

@@ -6,7 +6,7 @@ import importlib.util
 
 import numpy as np
 
-from skked._explanations import _tree_tables
+from skked._explanations import _tree_stream, _tree_tables
 from skked._explanations._tree_ensemble import NotExtractable, TreeEnsemble
 from skked._explanations._tree_extract import read_trees, verify
 
@@ -87,6 +87,8 @@ class TreeGame:
         Bytes of working memory beside the results.
     compiled : bool or None, default=None
         Whether to use the compiled kernels; None uses them where numba is installed.
+    max_tree_entries : int, default=2**20
+        Trees whose leaf tables would have more entries are walked with lists of rows instead.
 
     Attributes
     ----------
@@ -102,12 +104,21 @@ class TreeGame:
     """
 
     def __init__(
-        self, ensemble, labels, background, background_weight=None, *, n_threads=1, max_bytes=2**28, compiled=None
+        self,
+        ensemble,
+        labels,
+        background,
+        background_weight=None,
+        *,
+        n_threads=1,
+        max_bytes=2**28,
+        compiled=None,
+        max_tree_entries=2**20,
     ):
         verify(ensemble, background)
         self.ensemble, self.labels = ensemble, np.asarray(labels)
         self.n_groups = int(self.labels.max()) + 1
-        self.n_threads, self.max_bytes = n_threads, max_bytes
+        self.n_threads, self.max_bytes, self.max_tree_entries = n_threads, max_bytes, max_tree_entries
         self.codes = ensemble.code(background)
         self.weight = _normalised(background_weight, self.codes.shape[1])
         self.base = self.weight @ ensemble.predict_codes(self.codes)
@@ -115,13 +126,26 @@ class TreeGame:
         # Class probabilities sum to 1, so their values sum to 0 over the classes: the last class is the rest.
         self.n_explained = ensemble.n_outputs - (ensemble.space == "probability")
         self.nodes, self.leaves = self.kernels.find_paths(ensemble, self.labels, self.n_explained)
+        longest = int(self.leaves.n_groups.max())
+        if longest > _tree_stream.MAX_STREAM_GROUPS:
+            raise NotExtractable(
+                f"a path asks about {longest} groups; at most {_tree_stream.MAX_STREAM_GROUPS} are supported."
+            )
 
     @functools.cached_property
     def _engines(self):
         shared = self.kernels, self.nodes, self.leaves
-        trees = np.arange(self.ensemble.n_trees)
-        tables = _tree_tables.LeafTables(*shared, trees, self.codes, self.weight, max_bytes=self.max_bytes // 2)
-        return [tables]
+        entries = np.add.reduceat(_tree_tables.table_sizes(self.leaves), self.leaves.tree_start[:-1])
+        shallow = entries <= self.max_tree_entries
+        engines = []
+        if shallow.any():
+            trees, memory = np.flatnonzero(shallow), self.max_bytes // 2
+            engines.append(_tree_tables.LeafTables(*shared, trees, self.codes, self.weight, max_bytes=memory))
+        if not shallow.all():
+            trees, compiled = np.flatnonzero(~shallow), self.kernels.COMPILED
+            stream = _tree_stream.RowStream(*shared[1:], trees, self.codes, self.weight, compiled=compiled)
+            engines.append(stream)
+        return engines
 
     def shapley(self, X, *, dtype=np.float64):
         """Exact Shapley values of the groups in the ensemble's own space.
@@ -178,7 +202,7 @@ def tree_shapley(ensemble, labels, X, background, background_weight=None, *, dty
     X, dtype
         As for ``TreeGame.shapley``.
     **settings
-        ``n_threads``, ``max_bytes`` and ``compiled`` of ``TreeGame``.
+        ``n_threads``, ``max_bytes``, ``compiled`` and ``max_tree_entries`` of ``TreeGame``.
 
     Returns
     -------

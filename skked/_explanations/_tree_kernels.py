@@ -7,7 +7,9 @@ import numpy as np
 
 from skked._explanations import _tree_paths
 
-__all__ = ["add_leaves", "compiled", "fill_tables", "find_paths"]
+__all__ = ["COMPILED", "add_leaves", "compiled", "fill_tables", "find_paths"]
+
+COMPILED = True
 
 
 def compiled(function):

@@ -7,7 +7,9 @@ import numpy as np
 from skked._explanations._tree_paths import find_paths
 from skked._explanations._tree_tables import shapley_weights
 
-__all__ = ["add_leaves", "fill_tables", "find_paths"]
+__all__ = ["COMPILED", "add_leaves", "fill_tables", "find_paths"]
+
+COMPILED = False
 
 
 def _fail_masks(tree, codes, nodes):
