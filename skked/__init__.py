@@ -28,7 +28,7 @@ _HOME_OF = {
     "explanation_agreement_score": "skked._metrics",
 }
 
-__all__ = sorted(_HOME_OF)  # noqa: PLE0605
+__all__ = sorted(_HOME_OF)
 
 
 def __getattr__(name):

@@ -289,7 +289,6 @@ class DistilledStudent(BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.input_tags.categorical = True
-        tags.input_tags.string = True
         return tags
 
     def __getstate__(self):

@@ -1,0 +1,17 @@
+"""scikit-learn's own checks, at default parameters; none may fail, none is expected to fail."""
+
+from collections import Counter
+
+import pytest
+from sklearn.utils.estimator_checks import check_estimator
+
+import skked
+
+
+@pytest.mark.parametrize("name", ["KEDClassifier", "KEDRegressor", "KDClassifier", "KDRegressor"])
+def test_scikit_learn_checks(name):
+    results = check_estimator(getattr(skked, name)(), on_skip=None, on_fail="raise")
+    statuses = Counter(result["status"] for result in results)
+    assert statuses["passed"] >= 60, statuses
+    assert set(statuses) <= {"passed", "skipped"}, statuses
+    assert statuses["skipped"] <= 2, [result["check_name"] for result in results if result["status"] == "skipped"]
