@@ -34,6 +34,9 @@ def test_agreement_of_numbers_is_r2():
     assert agreement_score(teacher, student, sample_weight=weight) == pytest.approx(expected)
     assert agreement_score([1.0, 2.0, 3.0], [1.0, 2.0, 4.0], kind="r2") == pytest.approx(0.5)
     assert agreement_score(teacher, student, kind="share") == 0
+    for swap in (1, -1):
+        sides = [[1.5, 2.5, 3.5], [1.0, 2.0, 3.0]][::swap]
+        assert agreement_score(*sides) == pytest.approx(r2_score(*sides))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,312 @@
+"""The report: what was kept of the teacher, and what it costs now."""
+
+import pickle
+import time
+from dataclasses import dataclass
+from numbers import Integral
+
+import numpy as np
+import pandas as pd
+from sklearn.base import is_classifier
+from sklearn.exceptions import NotFittedError
+from sklearn.metrics import accuracy_score, log_loss, r2_score, root_mean_squared_error
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+
+from skked._explanations import GroupShapleyExplainer
+from skked._metrics import agreement_score, explanation_agreement_score
+from skked._table import as_table, n_rows, take_rows
+from skked._validation import HasMethods, Interval, validate_params
+
+__all__ = ["DistillationReport", "distillation_report"]
+
+_BATCH_ROWS = 5_000
+_FORMATS = {
+    "accuracy": "{:.3f}",
+    "log_loss": "{:.3f}",
+    "r2": "{:.3f}",
+    "rmse": "{:.4g}",
+    "agreement": "{:.3f}",
+    "explanation_agreement": "{:.3f}",
+    "n_parameters": "{:,.0f}",
+    "bytes": "{:,.0f}",
+    "us_one_row": "{:,.0f}",
+    "us_per_row_batch": "{:,.2f}",
+}
+
+
+@dataclass(frozen=True)
+class DistillationReport:
+    """Quality, likeness to the teacher, size and speed of fitted models; made by :func:`distillation_report`.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row per model; see :func:`distillation_report` for the columns.
+    n_samples : int
+        Rows that the models were measured on.
+    teacher : str or None
+        Class name of the teacher.
+    n_repeat_timing : int
+        Predictions behind each median time.
+    """
+
+    table: pd.DataFrame
+    n_samples: int
+    teacher: str | None
+    n_repeat_timing: int
+
+    def to_dataframe(self):
+        """Return the numbers.
+
+        Returns
+        -------
+        table : DataFrame
+            A copy of ``table``, unrounded.
+        """
+        return self.table.copy()
+
+    def __repr__(self):
+        return f"{self._caption()}\n\n{self._words().to_string()}"
+
+    def _repr_html_(self):
+        return f"<p>{self._caption()}</p>\n{self._words().to_html(border=0)}"
+
+    def _caption(self):
+        teacher = f"; agreement with the teacher, {self.teacher}" if self.teacher else ""
+        return f"{self.n_samples:,} rows{teacher}; times in µs of predict, median of {self.n_repeat_timing} runs"
+
+    def _words(self):
+        """Format the numbers for reading."""
+        words = {
+            column: ["–" if np.isnan(value) else _FORMATS[column].format(value) for value in self.table[column]]
+            for column in self.table
+        }
+        return pd.DataFrame(words, index=self.table.index)
+
+
+@validate_params(
+    {
+        "students": [dict],
+        "X": "no_validation",
+        "y": ["array-like"],
+        "teacher": [HasMethods(["predict"]), None],
+        "sample_weight": ["array-like", None],
+        "n_explained": [Interval(Integral, 0, None, closed="left")],
+        "n_repeat_timing": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def distillation_report(
+    students, X, y, *, teacher=None, sample_weight=None, n_explained=100, n_repeat_timing=20, random_state=0
+):
+    """Compare fitted students with each other and with their teacher, on rows that none of them has seen.
+
+    Parameters
+    ----------
+    students : dict of str to fitted estimator
+        Any classifiers, or any regressors, by the name of their row.
+    X : array-like or DataFrame of shape (n_samples, n_features)
+        Held-out rows.
+    y : array-like of shape (n_samples,)
+        Their labels or target values.
+    teacher : fitted estimator or None, default=None
+        Compared in a first row, ``"teacher"``, unless it is among the students. None: the ``teacher_`` of the first
+        student that has one; if there is none, agreement is left out.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the rows, for quality and agreement.
+    n_explained : int, default=100
+        Rows whose explanations are compared; 0 leaves this out.
+    n_repeat_timing : int, default=20
+        Times that a prediction is repeated.
+    random_state : int, RandomState instance or None, default=0
+        Draws the explained rows.
+
+    Returns
+    -------
+    report : DistillationReport
+        Reads well in a terminal and in a notebook; ``report.to_dataframe()`` has one row per model and the columns
+
+        - ``accuracy`` and ``log_loss`` in nats, or ``r2`` and ``rmse`` in target units;
+        - ``agreement``: share of predictions equal to the teacher's, or R² against them;
+        - ``explanation_agreement``: mean cosine of the student's contributions and the teacher's group Shapley values
+          for the same superfeatures, for students that have contributions;
+        - ``n_parameters``, for networks and linear models; ``bytes``, the size of the pickle;
+        - ``us_one_row`` and ``us_per_row_batch``: µs of ``predict`` for a row alone and for one in a batch of up to
+          5,000 rows, medians.
+
+        What does not apply is NaN.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``students`` is not such a dict, mixes classifiers and regressors, or does not know a class of ``y``.
+    NotFittedError
+        If a model is not fitted.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skked import distillation_report
+    >>> X, y = load_iris(return_X_y=True)
+    >>> forest = RandomForestClassifier(20, random_state=0).fit(X[::2], y[::2])
+    >>> linear = LogisticRegression(C=0.1).fit(X[::2], y[::2])
+    >>> report = distillation_report({"linear": linear}, X[1::2], y[1::2], teacher=forest)
+    >>> report.to_dataframe()[["accuracy", "agreement", "n_parameters"]].round(2)
+             accuracy  agreement  n_parameters
+    teacher      0.96        NaN           NaN
+    linear       0.96        1.0          15.0
+    """
+    X, y = _rows(X), np.asarray(y)
+    check_consistent_length(X, y, sample_weight)
+    teacher = _teacher_of(students) if teacher is None else teacher
+    models = _models(students, teacher)
+    quality = _quality_of_classes if _task(models) == "classification" else _quality_of_numbers
+    explained = _Explained(teacher, X, sample_weight, n_explained, check_random_state(random_state))
+    rows = {}
+    for name, model in models.items():
+        rows[name] = {
+            **quality(name, model, X, y, sample_weight),
+            **_likeness(model, teacher, X, sample_weight, explained),
+            "n_parameters": _n_parameters(model),
+            "bytes": len(pickle.dumps(model)),
+            **_times(model, X, n_repeat_timing),
+        }
+    table = pd.DataFrame.from_dict(rows, orient="index").astype(float)
+    if "explanation_agreement" in table and table["explanation_agreement"].isna().all():
+        table = table.drop(columns="explanation_agreement")
+    return DistillationReport(table, n_rows(X), teacher and type(teacher).__name__, n_repeat_timing)
+
+
+def _rows(X):
+    X = as_table(X)
+    X = X if isinstance(X, pd.DataFrame) else np.asarray(X)
+    if X.ndim != 2 or n_rows(X) == 0:
+        raise ValueError(f"Expected rows of shape (n_samples, n_features), at least one, got shape {X.shape}.")
+    return X
+
+
+def _teacher_of(students):
+    return next((student.teacher_ for student in students.values() if hasattr(student, "teacher_")), None)
+
+
+def _models(students, teacher):
+    """Check the models; the teacher comes first, once."""
+    if not students:
+        raise ValueError("Expected at least one student, as {name: fitted student}; got an empty dict.")
+    models = dict(students)
+    if teacher is not None and not any(model is teacher for model in students.values()):
+        if "teacher" in students:
+            raise ValueError('A student is named "teacher" but is not the teacher. Give it another name.')
+        models = {"teacher": teacher, **students}
+    for name, model in models.items():
+        if not hasattr(model, "predict"):
+            raise TypeError(f"Expected a fitted estimator as {name!r}, got {type(model).__name__} without predict.")
+        try:
+            check_is_fitted(model)
+        except NotFittedError as error:
+            raise NotFittedError(f"{name!r}, a {type(model).__name__}, is not fitted. Fit it first.") from error
+    return models
+
+
+def _task(models):
+    tasks = {name: "classification" if is_classifier(model) else "regression" for name, model in models.items()}
+    if len(set(tasks.values())) > 1:
+        raise ValueError(f"Expected classifiers only or regressors only, got {tasks}.")
+    return next(iter(tasks.values()))
+
+
+def _quality_of_classes(name, model, X, y, weight):
+    unknown = np.setdiff1d(y, model.classes_)
+    if len(unknown):
+        raise ValueError(
+            f"y holds the classes {unknown.tolist()}, which {name!r} does not know; it knows "
+            f"{model.classes_.tolist()}. Leave those rows out."
+        )
+    found = {"accuracy": accuracy_score(y, model.predict(X), sample_weight=weight), "log_loss": np.nan}
+    if hasattr(model, "predict_proba"):
+        found["log_loss"] = log_loss(y, model.predict_proba(X), sample_weight=weight, labels=model.classes_)
+    return found
+
+
+def _quality_of_numbers(name, model, X, y, weight):
+    predicted = model.predict(X)
+    return {
+        "r2": r2_score(y, predicted, sample_weight=weight),
+        "rmse": root_mean_squared_error(y, predicted, sample_weight=weight),
+    }
+
+
+def _likeness(model, teacher, X, weight, explained):
+    if teacher is None:
+        return {}
+    if model is teacher:
+        return {"agreement": np.nan, "explanation_agreement": np.nan}
+    kind = "share" if is_classifier(model) else "r2"
+    agreement = agreement_score(teacher.predict(X), model.predict(X), sample_weight=weight, kind=kind)
+    return {"agreement": agreement, "explanation_agreement": explained.agreement(model)}
+
+
+class _Explained:
+    """The teacher's explanations of a few rows, found once for each partition of the columns."""
+
+    def __init__(self, teacher, X, weight, n_explained, random_state):
+        self.teacher, self.X = teacher, X
+        self.index = np.sort(random_state.permutation(n_rows(X))[:n_explained])
+        self.weight = None if weight is None else np.asarray(weight)[self.index]
+        self.seed = random_state.randint(np.iinfo(np.int32).max)
+        self.known = {}
+
+    def agreement(self, student):
+        if not (len(self.index) and hasattr(student, "contributions") and hasattr(student, "superfeature_labels_")):
+            return np.nan
+        labels = np.asarray(student.superfeature_labels_)
+        if labels.max() == 0 or not np.array_equal(*(getattr(m, "classes_", 0) for m in (student, self.teacher))):
+            return np.nan
+        own = student.contributions(take_rows(self.X, self.index))
+        return explanation_agreement_score(self._of_teacher(labels, own.ndim), own, sample_weight=self.weight)
+
+    def _of_teacher(self, labels, n_dimensions):
+        key = labels.tobytes()
+        if key not in self.known:
+            explainer = GroupShapleyExplainer(labels, random_state=self.seed).fit(self.teacher, self.X)
+            self.known[key] = explainer.explain(take_rows(self.X, self.index)).phi
+        phi = self.known[key]
+        if n_dimensions == 3:
+            return phi
+        return phi[..., 1] - phi[..., 0] if phi.shape[2] == 2 else phi[..., 0]
+
+
+def _n_parameters(model):
+    """Count the weights of students, networks and linear models."""
+    model = model.steps[-1][1] if isinstance(model, Pipeline) else model
+    if hasattr(model, "n_parameters_"):
+        return model.n_parameters_
+    if hasattr(model, "coefs_"):
+        return sum(weights.size for weights in (*model.coefs_, *model.intercepts_))
+    if isinstance(getattr(model, "coef_", None), np.ndarray):
+        return model.coef_.size + np.size(getattr(model, "intercept_", ()))
+    return np.nan
+
+
+def _times(model, X, n_repeat):
+    one, batch = take_rows(X, slice(0, 1)), take_rows(X, slice(0, _BATCH_ROWS))
+    return {
+        "us_one_row": _median_time(model, one, n_repeat),
+        "us_per_row_batch": _median_time(model, batch, n_repeat) / n_rows(batch),
+    }
+
+
+def _median_time(model, X, n_repeat):
+    """Median duration of ``predict`` in µs, after one call that warms up."""
+    model.predict(X)
+    durations = []
+    for _ in range(n_repeat):
+        start = time.perf_counter()
+        model.predict(X)
+        durations.append(time.perf_counter() - start)
+    return 1e6 * float(np.median(durations))
