@@ -101,16 +101,19 @@ class StudentNetwork:
         return sum(array.size for layers in (self.coefs, self.intercepts) for layer in layers for array in layer)
 
     def _fuse(self):
-        """Lay the branches of a layer side by side, so that one matrix product serves them all."""
+        """Lay the branches of a layer side by side, so that one matrix product serves them all.
+
+        Weights are float32, products float64: then a row's score does not depend on the rows beside it.
+        """
         n_inputs = max(int(columns.max()) for columns in self.inputs) + 1
         rows = self.inputs
         fused = []
         for coefs, intercepts in zip(self.coefs, self.intercepts, strict=True):
             widths = np.cumsum([0] + [coef.shape[1] for coef in coefs])
-            matrix = np.zeros((n_inputs, widths[-1]), np.float32)
+            matrix = np.zeros((n_inputs, widths[-1]))
             for columns, coef, start, stop in zip(rows, coefs, widths[:-1], widths[1:], strict=True):
                 matrix[columns, start:stop] = coef
-            fused.append((matrix, np.concatenate(intercepts).astype(np.float32)))
+            fused.append((matrix, np.concatenate(intercepts).astype(np.float64)))
             rows = [np.arange(start, stop) for start, stop in itertools.pairwise(widths)]
             n_inputs = widths[-1]
         self._hidden, (self._heads, self._head_bias) = fused[:-1], fused[-1]
@@ -119,7 +122,7 @@ class StudentNetwork:
         self._score_bias = self.base + self._head_bias.reshape(self.n_superfeatures, self.n_outputs).sum(axis=0)
 
     def _last_hidden(self, Z):
-        hidden = Z
+        hidden = Z.astype(np.float64)
         for matrix, bias in self._hidden:
             hidden = hidden @ matrix
             hidden += bias

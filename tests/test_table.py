@@ -412,3 +412,8 @@ def test_texts_in_a_numeric_column_are_named():
     encoder = TableEncoder().fit(pd.DataFrame({"v": [1.0, 2.0]}))
     with pytest.raises(ValueError, match=r"'v' was numeric in fit.*Convert"):
         encoder.transform(pd.DataFrame({"v": ["high"]}))
+
+
+def test_target_that_equals_the_only_column_keeps_rows_apart():
+    X = np.arange(5.0)[:, None]
+    assert len(canonical_rows(X, X[:, 0]).index) == 5

@@ -162,7 +162,7 @@ class TreeEnsemble:
         order = np.flatnonzero(numeric)
         order = order[np.argsort(self.feature[order], kind="stable")]
         features, first = np.unique(self.feature[order], return_index=True)
-        for feature, nodes in zip(features, np.split(order, first[1:]), strict=True):
+        for feature, nodes in zip(features, np.split(order, first)[1:], strict=True):
             self.thresholds_of[feature], self.node_code[nodes] = np.unique(self.threshold[nodes], return_inverse=True)
         largest = max(max(map(len, self.thresholds_of)), int(self.category_counts.max()) + 2)
         self.code_type = np.dtype(np.uint16 if largest < 65535 else np.uint32)

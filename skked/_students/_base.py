@@ -305,7 +305,8 @@ class DistilledStudent(BaseEstimator):
         return self.encoder_.transform(check_table(self, X, reset=False))
 
     def _score_of(self, X):
-        return self.network_.score(self._encoded(X)).astype(np.float64)
+        Z = self._encoded(X)
+        return self.network_.score(Z)
 
 
 class StudentClassifier(ClassifierMixin, DistilledStudent):

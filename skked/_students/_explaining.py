@@ -39,7 +39,8 @@ class ExplainingStudent(DistilledStudent):
         ndarray of shape (n_samples, n_superfeatures) or (n_samples, n_superfeatures, n_classes)
             In nats, or in target units for a regressor. Two dimensions for regressors and two classes.
         """
-        phi = self.network_.contributions(self._encoded(X)).astype(np.float64)
+        Z = self._encoded(X)
+        phi = self.network_.contributions(Z)
         return phi[..., 0] if phi.shape[2] == 1 else phi
 
     def explain(self, X):

@@ -97,7 +97,8 @@ def canonical_rows(X, y=None, sample_weight=None, *, strata=None):
     keys = _hash_table(X)
     for extra in (y, strata):
         if extra is not None:
-            keys = _mix(keys ^ _hash_table(_as_columns(extra)))
+            # Mixed twice, or a target that equals the only column would cancel it.
+            keys = _mix(_mix(keys) ^ _hash_table(_as_columns(extra)))
     kept = np.flatnonzero(weight > 0)
     _, first, group_of_kept = np.unique(keys[kept], return_index=True, return_inverse=True)
     group = np.full(n_samples, -1, dtype=np.intp)
