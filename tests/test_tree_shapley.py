@@ -10,6 +10,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     ExtraTreesRegressor,
@@ -25,6 +26,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 import skked
 from skked._explanations._tree import NotExtractable, TreeGame, extract_trees, tree_shapley, why_not_extractable
+from skked._explanations._tree_links import shapley_matrix
 
 LABELS = np.array([0, 1, 2, 0, 1, 3, 4, 2])
 
@@ -322,3 +324,55 @@ def test_no_cache_directory_is_needed(tmp_path):
     root = pathlib.Path(skked.__file__).parents[1]
     result = subprocess.run([sys.executable, "-c", script, str(root)], capture_output=True, text=True, cwd=tmp_path)
     assert result.stdout.strip() == "[[1, 1, 0], [0, 0, 1]]", result.stderr
+
+
+def centred_log(probability, floor):
+    logs = np.log((1 - floor) * probability + floor / probability.shape[-1])
+    return logs - logs.mean(axis=-1, keepdims=True)
+
+
+def link_cases():
+    X, y, _ = make_table(missing=True)
+    forest = RandomForestClassifier(12, random_state=0).fit(X, y)
+    floor = 1.5 / (12 + 1.5)  # of the smoothed vote (12 p + 1/2) / (12 + 3/2)
+    log = functools.partial(centred_log, floor=floor)
+    boosting = HistGradientBoostingClassifier(max_iter=8)
+    for target in (y, (y > 0).astype(int)):
+        fitted = clone(boosting).fit(X, target)
+        yield X, fitted, "probability", fitted.predict_proba, {}
+    yield X, forest, "log_odds", forest.predict_proba, {"link": log}
+    yield X, forest, "mean_log_odds", lambda rows: log(forest.predict_proba(rows)), {}
+
+
+def test_link_games_equal_enumeration():
+    every = (np.arange(32)[:, None] >> np.arange(5)) & 1 == 1
+    for X, model, link, f, after in link_cases():
+        rows, background, weight = X[:4], X[4:24], np.random.default_rng(0).random(20)
+        game = TreeGame(extract_trees(model), LABELS, background, weight)
+        expected = enumerate_groups(f, LABELS, rows, background, weight, **after)
+        phi, base = game.link_shapley(rows, link)
+        np.testing.assert_allclose(phi, expected, rtol=0, atol=1e-12)
+        values = game.coalition_values(rows, every, link)  # found by other means: sets of leaves
+        np.testing.assert_allclose(values[:, 0], np.tile(base, (4, 1)), rtol=0, atol=1e-12)
+        np.testing.assert_allclose(values[:, -1] - base, phi.sum(axis=1), rtol=0, atol=1e-12)
+        by_definition = np.einsum("ms,nsc->nmc", shapley_matrix(5), values)
+        np.testing.assert_allclose(by_definition, expected, rtol=0, atol=1e-12)
+        threads = TreeGame(extract_trees(model), LABELS, background, weight, n_threads=2, max_bytes=10**6)
+        np.testing.assert_array_equal(threads.link_shapley(X[:40], link)[0][:4], phi)
+
+
+def test_values_of_coalitions_of_many_groups_and_large_trees():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(600, 40))
+    model = RandomForestClassifier(3, random_state=0).fit(X, rng.integers(0, 3, 600))  # above 64 leaves
+    game = TreeGame(extract_trees(model, X), np.arange(40), X[:30])
+    coalitions = rng.random((7, 40)) < 0.5
+    values = game.coalition_values(X[100:103], coalitions)
+    for row, coalition in itertools.product(range(3), range(7)):
+        mixed = np.where(coalitions[coalition], X[100 + row], X[:30])
+        expected = model.predict_proba(mixed).mean(axis=0)
+        np.testing.assert_allclose(values[row, coalition], expected, rtol=0, atol=1e-12)
+    with pytest.raises(ValueError, match="at most 16 groups"):
+        game.link_shapley(X[:1], "log_odds")
+    with pytest.raises(ValueError, match="probability"):
+        game.coalition_values(X[:1], coalitions, "probability")

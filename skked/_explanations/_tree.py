@@ -6,7 +6,7 @@ import importlib.util
 
 import numpy as np
 
-from skked._explanations import _tree_stream, _tree_tables
+from skked._explanations import _tree_links, _tree_stream, _tree_tables
 from skked._explanations._tree_ensemble import NotExtractable, TreeEnsemble
 from skked._explanations._tree_extract import read_trees, verify
 
@@ -176,12 +176,41 @@ class TreeGame:
             phi[:, :, -1] = -phi[:, :, :-1].sum(axis=2)
         return phi
 
-    def _coded_blocks(self, X, row_bytes):
-        """Blocks of whole tasks that fit in half the memory: (slice of rows, their codes)."""
-        step = max(1, self.max_bytes // 2 // row_bytes // TASK_ROWS) * TASK_ROWS
+    def link_shapley(self, X, link, floor=None):
+        """Exact Shapley values of a function of the output; see ``skked._explanations._tree_links.link_shapley``."""
+        return _tree_links.link_shapley(self, X, link, floor)
+
+    def coalition_values(self, X, coalitions, link=None, floor=None):
+        """Values of chosen coalitions; see ``skked._explanations._tree_links.coalition_link_values``."""
+        return _tree_links.coalition_link_values(self, X, coalitions, link, floor)
+
+    def run_blocks(self, function, X, row_bytes, multiple):
+        """Call a function on blocks (slice of rows, their codes), ``n_threads`` at a time.
+
+        Parameters
+        ----------
+        function : callable
+            Called with each block.
+        X : table of shape (n, n_features)
+            All rows.
+        row_bytes : int
+            Bytes that one row needs while its block is at work.
+        multiple : int
+            Block lengths are multiples of this.
+        """
+        fitting = self.max_bytes // 2 // row_bytes // self.n_threads
+        step = max(1, min(TASK_ROWS, fitting) // multiple) * multiple
+        self._run(function, list(self._blocks(X, step)))
+
+    def _blocks(self, X, step):
         for first in range(0, len(X), step):
             rows = slice(first, min(len(X), first + step))
             yield rows, self.ensemble.code(X.iloc[rows] if hasattr(X, "iloc") else X[rows])
+
+    def _coded_blocks(self, X, row_bytes):
+        """Blocks of whole tasks that fit in half the memory: (slice of rows, their codes)."""
+        step = max(1, self.max_bytes // 2 // row_bytes // TASK_ROWS) * TASK_ROWS
+        return self._blocks(X, step)
 
     def _run(self, function, items):
         if self.n_threads == 1 or len(items) < 2:

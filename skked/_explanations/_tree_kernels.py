@@ -27,7 +27,7 @@ find_paths = functools.partial(_tree_paths.find_paths, walk=_walk)
 @compiled
 def split(codes, first, count, node_code, missing, missing_left, directions, bit, here, below):
     """Fail masks of a node's rows for its children: ``below`` becomes the left child's, ``here`` the right child's."""
-    zero = np.uint16(0)
+    zero = here.dtype.type(0)
     if len(directions):
         for i in range(count):
             fails = zero if directions[codes[first + i]] else bit
@@ -55,7 +55,7 @@ def descend(codes, first, count, nodes, node, masks):
         directions = nodes.category_left[nodes.category_start[node] : nodes.category_stop[node]]
     split(
         codes[nodes.feature[node]], first, count, nodes.code[node], nodes.missing, nodes.missing_left[node],
-        directions, np.uint16(1 << nodes.slot[node]), masks[level], masks[level + 1],
+        directions, masks.dtype.type(1 << nodes.slot[node]), masks[level], masks[level + 1],
     )  # fmt: skip
 
 
