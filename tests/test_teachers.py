@@ -32,8 +32,6 @@ from sklearn.tree import DecisionTreeClassifier
 
 from skked._teachers import TeacherScores, cross_fit_teacher, default_teacher
 
-pytestmark = pytest.mark.filterwarnings("ignore:X does not have valid feature names:UserWarning")
-
 
 def problem(n_classes=3, n_samples=240, random_state=0, **kwargs):
     return make_classification(n_samples, 8, n_informative=5, n_classes=n_classes, random_state=random_state, **kwargs)
@@ -517,3 +515,19 @@ def test_default_teacher_is_quick_and_not_constant_on_few_rows(n):
     teacher = default_teacher("classification", X, random_state=0).fit(X, y)
     assert teacher.score(X, y) > 0.8
     assert teacher.max_iter * teacher.max_leaf_nodes <= 25 * 8
+
+
+class Duck:
+    """Knows nothing of scikit-learn."""
+
+    classes_ = ("no", "yes")
+
+    def predict_proba(self, X):
+        return np.column_stack([X[:, 0] > 0, X[:, 0] <= 0]).astype(np.float32)
+
+
+def test_any_object_with_the_methods_can_be_scored():
+    X, _ = problem(2)
+    scores = TeacherScores(Duck(), X, floor=0.1)
+    assert scores.classes_.tolist() == ["no", "yes"]
+    np.testing.assert_allclose(softmax(scores(X), axis=1)[:, 0], np.where(X[:, 0] > 0, 0.95, 0.05))
