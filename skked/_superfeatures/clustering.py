@@ -19,6 +19,7 @@ __all__ = ["SuperfeatureClustering"]
 
 _MIN_ROWS_TO_JUDGE = 400
 _COUNTS = (2, 3, 4, 6, 8, 12)
+_CLEARLY = 2.0  # standard errors
 _BALANCED = 0.4  # share of the columns that interactions may put into one group, where that costs nothing
 _AFFINITIES = {"auto", "spearman", "mutual_info", "interaction", "hessian", "precomputed"}
 
@@ -45,7 +46,8 @@ class SuperfeatureClustering(BaseEstimator):
         - ``"interaction"``: how much the score of the teacher is not additive in the two columns (finite differences
           between random pairs of rows, 100,000 evaluations at most). Without a teacher, of a quick gradient boosting
           fitted on `y`.
-        - ``"hessian"``: the same for ReLU networks, by second derivatives in closed form.
+        - ``"hessian"``: for a teacher that is a ReLU classifier network, second derivatives of its log-probabilities
+          in closed form: columns that bear on the same classes.
         - ``"precomputed"``: X is the affinity itself. An array given here serves the same, with X the table.
         - a function of the sampled rows (as they came) that returns such an array.
         - ``"auto"``: ``"spearman"`` or ``"interaction"``, whichever has the smaller additive gap, the first among
@@ -76,7 +78,7 @@ class SuperfeatureClustering(BaseEstimator):
         Columns of each superfeature, in the order of their labels, under a name that can be read.
     linkage_ : ndarray of shape (n_features - 1, 4)
         The tree, as scipy's linkage matrix (for ``scipy.cluster.hierarchy.dendrogram``). Undoing its last M - 1
-        merges gives ``labels_``, as ``scipy.cluster.hierarchy.cut_tree(linkage_, M)`` does.
+        merges gives ``labels_``.
     affinity_ : ndarray of shape (n_features, n_features)
         The affinity that was used.
     affinity_name_ : str
@@ -101,7 +103,7 @@ class SuperfeatureClustering(BaseEstimator):
     *The choice.* Candidates are the two affinities at M = 2, 3, 4, 6, 8, 12, from ``max(2, min(4, d / 2))`` upwards as
     long as one of the next M beats all before (a single superfeature would always be without a gap and explain
     nothing). All are judged by the additive gap on held-out rows; the candidates that are not worse than the best by
-    more than one standard error of the paired difference count as equal, and of these the fewest superfeatures win,
+    more than two standard errors of the paired difference count as equal, and of these the fewest superfeatures win,
     then ``"spearman"``, then interactions with superfeatures of at most 40 %, then those of 60 % of the columns.
 
     *Cheap rule.* Below 400 rows, or without `y`, nothing is judged: the affinity is ``"spearman"``, and M is the
@@ -122,7 +124,12 @@ class SuperfeatureClustering(BaseEstimator):
     >>> X, y = load_wine(as_frame=True, return_X_y=True)
     >>> clustering = SuperfeatureClustering(3, affinity="spearman").fit(X)
     >>> for name, columns in clustering.superfeatures_.items():
-    ...     print(name, columns)
+    ...     print(f"{name}: {len(columns)} columns")
+    alcohol + 3: 4 columns
+    flavanoids + 6: 7 columns
+    ash + 1: 2 columns
+    >>> clustering.superfeatures_["ash + 1"]
+    ['ash', 'alcalinity_of_ash']
     """
 
     _parameter_constraints = {
@@ -300,7 +307,7 @@ def _cheap_count(n_columns):
 
 
 def _first_equal_to_best(judge, differences):
-    """Position of the first partition whose loss is within one standard error of the lowest."""
+    """Position of the first partition whose loss is not clearly above the lowest."""
     best = min(differences, key=lambda loss: judge.mean(loss)[0])
     behind = (judge.mean(loss - best) for loss in differences)
-    return next(position for position, (mean, error) in enumerate(behind) if mean <= error)
+    return next(position for position, (mean, error) in enumerate(behind) if mean <= _CLEARLY * error)

@@ -11,7 +11,7 @@ __all__ = ["AdditiveGap"]
 _MAX_BINS = 63
 _MAX_ROWS_TO_FIT = 3_000
 _MAX_COLUMNS = 128  # of wide tables only the columns that matter most take part in the comparison
-_N_TREES = 400  # per fit, over all classes
+_N_TREES = 300  # per fit, over all classes
 _TINY = 1e-7
 
 
@@ -49,6 +49,8 @@ class AdditiveGap:
         self.matrix_, self._categorical = _boosting_matrix(columns)
         self._y, self._weight = y, sample_weight
         self._train, self._test = _split(y, is_classifier, random_state)
+        # HistGradientBoosting (1.9) cannot bin a column without a single value.
+        self.matrix_[:, np.isnan(self.matrix_[self._train]).all(axis=0)] = 0.0
         self._columns = np.arange(len(self._categorical))
         self.full_model_ = model = self._fit(None)
         if len(self._columns) > _MAX_COLUMNS:

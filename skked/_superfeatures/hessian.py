@@ -22,7 +22,10 @@ def hessian_interactions(network, rows):
         H(x) = -C J^T (diag p - p p^T) J.
 
     Absolute values are averaged over rows, so that opposite signs do not cancel (the mean of signed Hessians lets
-    them), with every column in units of its standard deviation.
+    them), with every column in units of its standard deviation. The entry of two columns is zero if, under p, their
+    effects on the logits are uncorrelated over the classes: as they are when the classes are all combinations of one
+    property that depends on the first column and one that depends on the second. Two columns whose effects on the
+    same logits add up have a Hessian all the same; swap interactions tell these apart.
 
     Parameters
     ----------

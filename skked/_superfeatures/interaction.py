@@ -5,7 +5,7 @@ import numpy as np
 __all__ = ["column_effects", "swap_interactions"]
 
 _CELLS_PER_CALL = 2**22
-_MIN_PAIRS, _MAX_PAIRS = 40, 200
+_MIN_PAIRS, _MAX_PAIRS, _EFFECT_PAIRS = 40, 200, 16
 
 
 def swap_interactions(scores, assemble, n_rows, n_columns, *, max_evaluations=100_000, random_state):
@@ -73,9 +73,9 @@ def column_effects(scores, assemble, n_rows, n_columns, *, random_state):
     Returns
     -------
     ndarray of shape (n_columns,)
-        Mean absolute change of the score when a column is taken from another row, over 40 pairs of rows.
+        Mean absolute change of the score when a column is taken from another row, over 16 pairs of rows.
     """
-    here, there = _row_pairs(n_rows, _MIN_PAIRS, random_state)
+    here, there = _row_pairs(n_rows, _EFFECT_PAIRS, random_state)
     return np.abs(_single_swaps(scores, assemble, here, there, n_columns)[0]).mean(axis=(0, 2))
 
 

@@ -56,12 +56,14 @@ def _name(column_names, inside, affinity):
 
 
 def _shared_part(inner, outer):
+    """A beginning or an end of all inner names and of no outer one; empty if there is none that says something."""
     beginning = _common_beginning(inner)
-    if _says_something(beginning) and not any(name.startswith(beginning) for name in outer):
-        return beginning.strip(_EDGE)
     end = _common_beginning([name[::-1] for name in inner])[::-1]
-    if _says_something(end) and not any(name.endswith(end) for name in outer):
-        return end.strip(_EDGE)
+    for part, sharing in ((beginning, str.startswith), (end, str.endswith)):
+        short = part.strip(_EDGE)
+        letters = sum(character.isalpha() for character in short)
+        if letters >= 3 and short not in inner and not any(sharing(name, part) for name in outer):
+            return short
     return ""
 
 
@@ -69,10 +71,6 @@ def _common_beginning(names):
     first, last = min(names), max(names)
     length = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
     return first[:length]
-
-
-def _says_something(part):
-    return sum(character.isalpha() for character in part) >= 3
 
 
 def _unique(name, taken):

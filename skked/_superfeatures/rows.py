@@ -18,6 +18,7 @@ from skked._teachers import TeacherScores
 
 __all__ = ["SampledRows", "sample_rows"]
 
+_MAX_EVALUATIONS = 100_000  # rows that a model is asked for; fewer for many classes, whose scores cost more
 _TIE_BREAK = 1e-3  # share of rank correlation in interactions: columns without any go where they are redundant
 
 
@@ -107,6 +108,14 @@ class SampledRows:
             random_state=self.random_state,
         )
 
+    @property
+    def _n_classes(self):
+        return int(self.target.max()) + 1 if self.is_classifier else 1
+
+    @cached_property
+    def _association(self):
+        return rank_association(self.columns)
+
     def affinity(self, kind):
         """Affinity between the columns.
 
@@ -125,7 +134,7 @@ class SampledRows:
         if not isinstance(kind, str):
             return self._checked(kind)
         return {
-            "spearman": lambda: rank_association(self.columns),
+            "spearman": lambda: self._association,
             "mutual_info": lambda: mutual_information(self.columns),
             "interaction": self._interactions,
             "hessian": self._hessian,
@@ -135,13 +144,14 @@ class SampledRows:
     def _interactions(self):
         scores, pool = self._scores_and_pool()
         if scores is None:
-            return rank_association(self.columns)
+            return self._association
         every_column = np.arange(self.n_columns)
         strength = swap_interactions(
             scores,
             lambda donors: assemble_rows(pool, donors, every_column),
             len(pool),
             self.n_columns,
+            max_evaluations=_MAX_EVALUATIONS // max(1, self._n_classes // 4),
             random_state=self.random_state,
         )
         return self._with_tie_break(strength)
@@ -154,7 +164,7 @@ class SampledRows:
     def _with_tie_break(self, strength):
         strongest = strength.max()
         scaled = strength / (strongest if strongest > 0 else 1.0)
-        return (1 - _TIE_BREAK) * scaled + _TIE_BREAK * rank_association(self.columns)
+        return (1 - _TIE_BREAK) * scaled + _TIE_BREAK * self._association
 
     def _scores_and_pool(self):
         """What to ask for scores, and the rows in its terms; the judge's own model stands in for a teacher."""
