@@ -121,7 +121,18 @@ class StudentNetwork:
         self._score = np.ascontiguousarray(by_superfeature.sum(axis=1))
         self._score_bias = self.base + self._head_bias.reshape(self.n_superfeatures, self.n_outputs).sum(axis=0)
 
-    def _last_hidden(self, Z):
+    def hidden(self, Z):
+        """Last hidden layer of encoded rows.
+
+        Parameters
+        ----------
+        Z : float32 array, shape (n_samples, n_encoded)
+            Encoded rows.
+
+        Returns
+        -------
+        ndarray, shape (n_samples, n_hidden)
+        """
         hidden = Z.astype(np.float64)
         for matrix, bias in self._hidden:
             hidden = hidden @ matrix
@@ -142,7 +153,7 @@ class StudentNetwork:
         ndarray, shape (n_samples, n_outputs)
             ``z = base + Σ_i φ_i``.
         """
-        return self._last_hidden(Z) @ self._score + self._score_bias
+        return self.hidden(Z) @ self._score + self._score_bias
 
     def contributions(self, Z):
         """Contributions of the superfeatures to the score of encoded rows.
@@ -157,7 +168,7 @@ class StudentNetwork:
         ndarray, shape (n_samples, n_superfeatures, n_outputs)
             ``φ``.
         """
-        phi = self._last_hidden(Z) @ self._heads + self._head_bias
+        phi = self.hidden(Z) @ self._heads + self._head_bias
         return phi.reshape(len(Z), self.n_superfeatures, self.n_outputs)
 
     def centred(self, Z, weight, *, over_outputs):

@@ -10,7 +10,7 @@ from numbers import Integral, Real
 import numpy as np
 from joblib import Memory
 from scipy.special import expit, softmax
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, check_memory
 
@@ -28,7 +28,7 @@ CHIMERAS_PER_ROW = 5
 """Chimeras that it makes per training row."""
 
 
-class DistilledStudent(BaseEstimator):
+class DistilledStudent(TransformerMixin, BaseEstimator):
     """Base of all students; see the module's docstring."""
 
     _parameter_constraints: dict = {
@@ -281,6 +281,39 @@ class DistilledStudent(BaseEstimator):
         return network.coefs, network.intercepts
 
     # predicting -------------------------------------------------------------------------------------------------
+
+    def transform(self, X):
+        """Hidden units of rows: the representation from which the student reads its score.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_hidden)
+            Activations of the last hidden layer.
+        """
+        Z = self._encoded(X)
+        return self.network_.hidden(Z)
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the columns of :meth:`transform`.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Ignored; there for scikit-learn's pipelines.
+
+        Returns
+        -------
+        ndarray of str
+            The class's name in small letters and a number.
+        """
+        check_is_fitted(self)
+        n_hidden = sum(len(bias) for bias in self.network_.intercepts[-2])
+        return np.array([f"{type(self).__name__.lower()}{unit}" for unit in range(n_hidden)], dtype=object)
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "network_")

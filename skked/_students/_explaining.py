@@ -5,6 +5,7 @@ from numbers import Integral, Real
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
 
 from skked._explanations import GroupShapleyExplainer
 from skked._students._base import DistilledStudent
@@ -42,6 +43,41 @@ class ExplainingStudent(DistilledStudent):
         Z = self._encoded(X)
         phi = self.network_.contributions(Z)
         return phi[..., 0] if phi.shape[2] == 1 else phi
+
+    def transform(self, X):
+        """Contributions as columns of a table, for models that come after this one.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_superfeatures) or (n_samples, n_superfeatures * n_classes)
+            :meth:`contributions`, the classes of a superfeature side by side.
+        """
+        phi = self.contributions(X)
+        return phi.reshape(len(phi), -1)
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the columns of :meth:`transform`.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Ignored; there for scikit-learn's pipelines.
+
+        Returns
+        -------
+        ndarray of str
+            Names of the superfeatures, followed by the class where there are three or more.
+        """
+        check_is_fitted(self)
+        names = self.superfeature_names_
+        if self.network_.n_outputs > 1:
+            names = [f"{name}, {label}" for name in names for label in self.classes_]
+        return np.asarray(names, dtype=object)
 
     def explain(self, X):
         """The same contributions as a :class:`shap.Explanation`, ready for every plot of shap.
