@@ -1,11 +1,11 @@
-"""Coalitions of superfeatures: all of them, a paired design, or random permutations."""
+"""Coalitions of superfeatures: all of them, or some of each size."""
 
 from itertools import combinations
 from math import comb
 
 import numpy as np
 
-__all__ = ["all_coalitions", "paired_design", "shapley_matrix"]
+__all__ = ["all_coalitions", "coalitions_of_size", "n_pairs_of_size", "pairs_per_size", "shapley_matrix"]
 
 
 def all_coalitions(n_players):
@@ -42,44 +42,29 @@ def shapley_matrix(n_players):
     return np.where(member, weight[size - 1][:, None], -weight[size][:, None]).T
 
 
-def paired_design(n_players, n_pairs, rng, given=None):
-    """Coalitions without repetition whose complements are meant to be evaluated with them.
+def pairs_per_size(n_players, n_pairs):
+    """How many pairs of complementary coalitions to take of each size.
 
-    Every size has the same expected number of coalitions, up to the number there are: the sampling probabilities of
-    leverage scores [1]_. Small and large coalitions, of which there are few, are therefore all taken first.
+    Every size has the same number, up to the number there are: in expectation the sampling probabilities of leverage
+    scores [1]_. Small and large coalitions, of which there are few, are all taken.
 
     Parameters
     ----------
     n_players : int
     n_pairs : int
-        Number of pairs, the pair of the empty and the full coalition not counted; capped at the number there are.
-    rng : numpy.random.RandomState
-    given : bool array of shape (n_given, n_players), optional
-        A smaller design to extend.
+        Wanted number of pairs, that of the empty and the full coalition not counted; capped at the number there are.
 
     Returns
     -------
-    bool array of shape (n_pairs, n_players)
-        One coalition of each pair, at most half of the players in it; `given` comes first.
+    int array of shape (n_players // 2,)
+        Pairs whose smaller coalition has 1, 2, ... players.
 
     References
     ----------
     .. [1] Musco and Witter, "Provably Accurate Shapley Value Estimation via Leverage Score Sampling", ICLR 2025.
     """
-    counts = _pairs_per_size(n_players, n_pairs)
-    given = np.zeros((0, n_players), bool) if given is None else given
-    design = [given]
-    for size, count in enumerate(counts, start=1):
-        seen = {row.tobytes() for row in given[given.sum(axis=1) == size]}
-        if len(seen) < count:
-            design.append(_more_of_size(n_players, size, count, seen, rng))
-    return np.concatenate(design)
-
-
-def _pairs_per_size(n_players, n_pairs):
-    """How many pairs whose smaller coalition has 1, 2, ... players: as equal as the numbers there are allow."""
     sizes = np.arange(1, n_players // 2 + 1)
-    available = np.array([_n_pairs_of_size(n_players, s) for s in sizes], dtype=float)
+    available = np.array([n_pairs_of_size(n_players, s) for s in sizes], dtype=float)
     n_pairs = min(n_pairs, available.sum())
     # In a game of even size the middle size is its own complement, so it has half the pairs of the others.
     share = np.where(2 * sizes == n_players, 0.5, 1.0)
@@ -94,23 +79,38 @@ def _pairs_per_size(n_players, n_pairs):
     return floors.astype(int)
 
 
-def _n_pairs_of_size(n_players, size):
+def n_pairs_of_size(n_players, size):
+    """Number of pairs whose smaller coalition has `size` players."""
     return comb(n_players, size) // (2 if 2 * size == n_players else 1)
 
 
-def _more_of_size(n_players, size, count, seen, rng):
-    """Coalitions of one size until `count` are seen; of the middle size, those without the last player."""
+def coalitions_of_size(n_players, size, count, rng, known=()):
+    """Distinct random coalitions of one size, no two of them complementary.
+
+    Parameters
+    ----------
+    n_players, size : int
+        With ``2 * size == n_players`` the last player is in none.
+    count : int
+        Number of coalitions, those of `known` counted.
+    rng : numpy.random.RandomState
+    known : bool array of shape (n_known, n_players), optional
+        Coalitions of this size, which come first.
+
+    Returns
+    -------
+    bool array of shape (count, n_players)
+    """
     players = n_players - 1 if 2 * size == n_players else n_players
-    if count == _n_pairs_of_size(n_players, size):
-        every = (_coalition(n_players, members) for members in combinations(range(players), size))
-        return np.array([row for row in every if row.tobytes() not in seen])
-    seen, new = set(seen), []
-    while len(seen) < count:
+    found = {row.tobytes(): row for row in known}
+    if count >= n_pairs_of_size(n_players, size):
+        for members in combinations(range(players), size):
+            row = _coalition(n_players, members)
+            found.setdefault(row.tobytes(), row)
+    while len(found) < count:
         row = _coalition(n_players, rng.choice(players, size, replace=False))
-        if row.tobytes() not in seen:
-            seen.add(row.tobytes())
-            new.append(row)
-    return np.array(new)
+        found.setdefault(row.tobytes(), row)
+    return np.array(list(found.values())).reshape(len(found), n_players)
 
 
 def _coalition(n_players, members):

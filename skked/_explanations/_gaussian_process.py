@@ -17,9 +17,13 @@ import numpy as np
 from scipy.linalg import cho_solve, cholesky
 from scipy.optimize import minimize
 
-__all__ = ["HypercubeProcess", "fit_process"]
+__all__ = ["HypercubeProcess", "covariance_with", "cross_covariance", "fit_process"]
 
 _MAX_NODES = 32
+# Values that the parameters are fitted to; more change them little and cost the cube.
+_MAX_FITTED = 512
+# Standard deviation, on the logit scale, of the superfeatures' parameters around their mean.
+_SPREAD = 1.0
 _JITTER = 1e-9
 _START = {"logit_rho": -2.5, "log_weight": 1.0, "log_noise": -9.0}
 _BOUNDS = {"logit_rho": (-9.0, 3.0), "log_weight": (-6.0, 8.0), "log_noise": (-16.0, 0.0)}
@@ -61,7 +65,7 @@ class HypercubeProcess:
         return np.sqrt(self.unit_variance[:, None] * scale)
 
 
-def fit_process(design, odd, *, per_superfeature, start=None):
+def fit_process(design, odd, start=None):
     """Fit the covariance by marginal likelihood, pooled over games, and solve for Shapley values.
 
     Parameters
@@ -70,8 +74,6 @@ def fit_process(design, odd, *, per_superfeature, start=None):
         One coalition of each pair.
     odd : float64 array of shape (n_rows, 1 + n_pairs, n_outputs)
         Odd values of the full coalition and of the design.
-    per_superfeature : bool
-        Whether every superfeature gets a parameter of its own; otherwise all share one.
     start : float64 array, optional
         Parameters of a smaller fit.
 
@@ -79,31 +81,45 @@ def fit_process(design, odd, *, per_superfeature, start=None):
     -------
     HypercubeProcess
     """
-    signs = np.vstack([np.ones(design.shape[1]), 2.0 * design - 1])
-    games = odd.transpose(1, 0, 2).reshape(len(signs), -1)
+    n_players = design.shape[1]
+    signs = np.vstack([np.ones(n_players), 2.0 * design - 1])
+    fitted = np.unique(np.linspace(0, len(signs) - 1, min(len(signs), _MAX_FITTED)).astype(int))
+    games = odd[:, fitted].transpose(1, 0, 2).reshape(len(fitted), -1)
     spread = np.sqrt(np.mean(games**2, axis=0))
     games = games[:, spread > 1e-9 * spread.max(initial=0)]
-    n_rho = signs.shape[1] if per_superfeature else 1
-    theta = _start(start, n_rho)
+    theta = start
+    if theta is None:
+        theta = np.array([_START["logit_rho"]] * n_players + [_START["log_weight"], _START["log_noise"]])
     if games.shape[1]:
-        bounds = [_BOUNDS["logit_rho"]] * n_rho + [_BOUNDS["log_weight"], _BOUNDS["log_noise"]]
+        bounds = [_BOUNDS["logit_rho"]] * n_players + [_BOUNDS["log_weight"], _BOUNDS["log_noise"]]
+        options = {"maxiter": 40}
         result = minimize(
-            _loss, theta, args=(signs, games), jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 40}
+            _loss, theta, args=(signs[fitted], games), jac=True, method="L-BFGS-B", bounds=bounds, options=options
         )
         theta = result.x
     return _posterior(theta, signs)
 
 
-def _start(start, n_rho):
-    if start is None:
-        return np.array([_START["logit_rho"]] * n_rho + [_START["log_weight"], _START["log_noise"]])
-    rho, rest = start[:-2], start[-2:]
-    return np.concatenate([rho if len(rho) == n_rho else np.full(n_rho, rho.mean()), rest])
+def covariance_with(signs, one, rho, weight):
+    """Prior covariance of the values at many coalitions with the value at one.
+
+    Parameters
+    ----------
+    signs : float array of shape (n, n_superfeatures)
+    one : float array of shape (n_superfeatures,)
+    rho, weight
+        Parameters of the kernel.
+
+    Returns
+    -------
+    float64 array of shape (n,)
+    """
+    agreement = rho * signs * one
+    return weight * agreement.sum(axis=1) + (np.prod(1 + agreement, axis=1) - np.prod(1 - agreement, axis=1)) / 2
 
 
-def _unpack(theta, n_players):
-    rho = 1 / (1 + np.exp(-theta[:-2]))
-    return np.broadcast_to(rho, n_players), np.exp(theta[-2]), np.exp(theta[-1])
+def _unpack(theta):
+    return 1 / (1 + np.exp(-theta[:-2])), np.exp(theta[-2]), np.exp(theta[-1])
 
 
 def _kernel(signs, rho):
@@ -118,20 +134,21 @@ def _kernel(signs, rho):
 
 
 def _covariance(signs, rho, weight, noise):
+    """Covariance of observed values, and what multiplies the prior variance on its diagonal."""
     additive, plus, minus = _kernel(signs, rho)
     covariance = weight * additive + (plus - minus) / 2
-    level = np.diag(covariance).mean()
     # The full coalition is interpolated, which makes the values efficient; other values may deviate a little.
-    inner = np.concatenate([[0.0], np.ones(len(signs) - 1)])
-    covariance[np.diag_indices_from(covariance)] += level * (noise * inner + _JITTER)
-    return covariance, level * inner, (additive, plus, minus)
+    is_inner = np.arange(len(signs)) > 0
+    relative_noise = noise * is_inner + _JITTER
+    covariance[np.diag_indices_from(covariance)] *= 1 + relative_noise
+    return covariance, relative_noise, (additive, plus, minus)
 
 
 def _loss(theta, signs, games):
     """Negative log marginal likelihood per value, each game's scale profiled out, and its gradient."""
     n_values, n_games = games.shape
-    rho, weight, noise = _unpack(theta, signs.shape[1])
-    covariance, noise_diagonal, (additive, plus, minus) = _covariance(signs, rho, weight, noise)
+    rho, weight, noise = _unpack(theta)
+    covariance, relative_noise, (additive, plus, minus) = _covariance(signs, rho, weight, noise)
     factor = cholesky(covariance, lower=True, check_finite=False)
     inverse = cho_solve((factor, True), np.eye(n_values), check_finite=False)
     solved = inverse @ games
@@ -139,10 +156,16 @@ def _loss(theta, signs, games):
     loss = n_values * np.log(scale).sum() / 2 + n_games * np.log(np.diag(factor)).sum()
     outer = (n_games * inverse - (solved / scale) @ solved.T) / 2
     gradient = np.empty(len(theta))
-    by_player = _gradient_of_rho(outer, signs, rho, weight, plus, minus) * rho * (1 - rho)
-    gradient[:-2] = by_player if len(theta) > 3 else by_player.sum()
+    variance = covariance[0, 0] / (1 + relative_noise[0])
+    gradient[-1] = noise * variance * np.diag(outer)[1:].sum()
+    # Noise is relative to the prior variance, so the other parameters act through it as well.
+    outer[np.diag_indices_from(outer)] *= 1 + relative_noise
+    gradient[:-2] = _gradient_of_rho(outer, signs, rho, weight, plus, minus) * rho * (1 - rho)
     gradient[-2] = weight * np.sum(outer * additive)
-    gradient[-1] = noise * (np.diag(outer) @ noise_diagonal)
+    # Rows and outputs are one teacher's, far from independent: against the prior they count as a single game.
+    deviation = (theta[:-2] - theta[:-2].mean()) / _SPREAD
+    loss += n_games * np.sum(deviation**2) / 2
+    gradient[:-2] += n_games * deviation / _SPREAD
     return loss / games.size, gradient / games.size
 
 
@@ -158,10 +181,10 @@ def _gradient_of_rho(outer, signs, rho, weight, plus, minus):
 
 
 def _posterior(theta, signs):
-    rho, weight, noise = _unpack(theta, signs.shape[1])
+    rho, weight, noise = _unpack(theta)
     covariance, _, _ = _covariance(signs, rho, weight, noise)
     factor = cholesky(covariance, lower=True, check_finite=False)
-    cross = _cross_covariance(signs, rho, weight)
+    cross = cross_covariance(signs, rho, weight)
     matrix = cho_solve((factor, True), cross.T, check_finite=False).T
     variance = np.maximum(_prior_variance(rho, weight) - np.sum(matrix * cross, axis=1), 0)
     # Efficiency to rounding: the values sum to twice the odd value of the full coalition.
@@ -178,8 +201,19 @@ def _nodes(n_players):
     return u, w / 2
 
 
-def _cross_covariance(signs, rho, weight):
-    """Prior covariance of Shapley values and values: ``2 ρ_i t_i (w + E_u Π_{g≠i} (1 + ρ_g t_g u))``, u ~ U(-1, 1)."""
+def cross_covariance(signs, rho, weight):
+    """Prior covariance of Shapley values with values: ``2 ρ_i t_i (w + E_u Π_{g≠i} (1 + ρ_g t_g u))``, u ~ U(-1, 1).
+
+    Parameters
+    ----------
+    signs : float array of shape (n, n_superfeatures)
+    rho, weight
+        Parameters of the kernel.
+
+    Returns
+    -------
+    float64 array of shape (n_superfeatures, n)
+    """
     u, w = _nodes(len(rho))
     factors = 1 + (signs * rho)[:, :, None] * u
     others = np.prod(factors, axis=1)[:, None, :] / factors

@@ -3,7 +3,7 @@
 import numpy as np
 
 from skked._explanations._blocks import over_row_blocks
-from skked._explanations._coalitions import paired_design
+from skked._explanations._design import spread_design
 from skked._explanations._gaussian_process import fit_process
 from skked._table import n_rows, take_rows
 
@@ -14,8 +14,6 @@ _FIRST_PAIRS = 31
 _MOST_PAIRS = 1023
 _GROWTH = 1.5
 _ROWS_PER_BLOCK = 256
-# Below eight coalitions per superfeature a common parameter generalises better than one for each.
-_COALITIONS_PER_PARAMETER = 8
 
 
 class Sampling:
@@ -87,14 +85,9 @@ class Sampling:
         n_pairs = self.first_pairs
         while True:
             known = 0 if design is None else len(design)
-            design = paired_design(self.values.n_superfeatures, n_pairs, rng, given=design)
+            design = spread_design(self.values.n_superfeatures, n_pairs, rng, given=design)
             odd = np.concatenate([odd, self._odd_values(rows, design[known:])], axis=1)
-            process = fit_process(
-                design,
-                odd,
-                per_superfeature=2 * len(design) + 2 >= _COALITIONS_PER_PARAMETER * design.shape[1],
-                start=start,
-            )
+            process = fit_process(design, odd, start)
             if n_pairs >= self.most_pairs or self._is_accurate(process, odd):
                 return process, design, odd
             start, n_pairs = process.theta, min(int(np.ceil(_GROWTH * n_pairs)), self.most_pairs)

@@ -1,0 +1,505 @@
+"""Group Shapley values: one game, whatever engine computes it."""
+
+import subprocess
+import sys
+from itertools import permutations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.compose import ColumnTransformer
+from sklearn.datasets import load_breast_cancer, load_digits
+from sklearn.decomposition import PCA
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor, RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    KBinsDiscretizer,
+    OneHotEncoder,
+    OrdinalEncoder,
+    QuantileTransformer,
+    StandardScaler,
+)
+from sklearn.svm import SVC
+
+from skked import GroupShapleyExplainer
+from skked._teachers import TeacherScores
+
+LABELS = np.array([0, 1, 0, 2, 3, 2])
+WEIGHT = np.array([0.5, 2.0, 1.0, 0.3, 1.0, 0.7, 1.5])
+
+
+def shapley_by_permutations(f, x, background, weight, labels):
+    """The definition: mean marginal contribution over all orders of the players."""
+    n_players = labels.max() + 1
+    weight = weight / weight.sum()
+
+    def value(members):
+        return weight @ f(np.where(np.isin(labels, members), x, background))
+
+    orders = list(permutations(range(n_players)))
+    phi = np.zeros((n_players, *np.shape(value([]))))
+    for order in orders:
+        for k, player in enumerate(order):
+            phi[player] += (value(order[: k + 1]) - value(order[:k])) / len(orders)
+    return phi
+
+
+def explain(teacher, X, rows, labels=LABELS, **options):
+    options = {"random_state": 0, **options}
+    return GroupShapleyExplainer(labels, **options).fit(teacher, X).explain(rows)
+
+
+@pytest.fixture(scope="module")
+def table():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 6))
+    return X, X[:, 0] * X[:, 1] + X[:, 2] + 0.5 * X[:, 3] * X[:, 5]
+
+
+@pytest.fixture(scope="module")
+def frame(table):
+    """Numbers and texts, both with missing cells; the columns of a superfeature are apart."""
+    X, _ = table
+    D = pd.DataFrame(X, columns=list("abcdef"))
+    D["colour"] = np.where(X[:, 0] > 0.3, "red", np.where(X[:, 1] > 0, "blue", "green"))
+    D["size"] = pd.Categorical(np.where(X[:, 2] > 0, "big", "small"))
+    D.loc[::7, "b"] = np.nan
+    D.loc[::11, "colour"] = None
+    return D
+
+
+FRAME_GROUPS = {"first": ["a", "c", "colour"], "second": ["b", "size"], "third": ["d"], "rest": ["e", "f"]}
+
+
+def columnwise_steps():
+    return ColumnTransformer(
+        [
+            ("numbers", make_pipeline(SimpleImputer(add_indicator=True), StandardScaler()), ["b", "a", "c"]),
+            ("texts", OneHotEncoder(handle_unknown="ignore", min_frequency=5), ["colour", "size"]),
+            ("bins", KBinsDiscretizer(4, quantile_method="averaged_inverted_cdf"), ["e"]),
+            ("dropped", "drop", ["d"]),
+        ],
+        remainder=QuantileTransformer(n_quantiles=20),
+    )
+
+
+# ------------------------------------------------------------------------------------------------ the game itself
+
+
+def test_enumeration_is_the_definition(table):
+    X, y = table
+    teacher = RandomForestClassifier(10, random_state=0).fit(X, np.digitize(y, [-0.5, 0.5]))
+    background = X[:7]
+    result = explain(
+        lambda rows: teacher.predict_proba(rows),
+        X,
+        X[20:23],
+        background=background,
+        background_weight=WEIGHT,
+        engine="enumeration",
+    )
+    expected = [shapley_by_permutations(teacher.predict_proba, x, background, WEIGHT, LABELS) for x in X[20:23]]
+    np.testing.assert_allclose(result.phi, expected, atol=1e-14)
+    np.testing.assert_allclose(result.base, WEIGHT @ teacher.predict_proba(background) / WEIGHT.sum(), atol=1e-14)
+    assert result.standard_error is None
+    assert result.n_evaluations == 7 + 3 * (1 + (2**4 - 2) * 7)
+
+
+def test_counts_every_model_row_and_says_so_before(table, capsys):
+    X, y = table
+    calls = []
+
+    def teacher(rows):
+        calls.append(len(rows))
+        return rows[:, 0] * rows[:, 1]
+
+    for engine in ("enumeration", "sampling", "permutation"):
+        calls.clear()
+        explainer = GroupShapleyExplainer(LABELS, background=9, engine=engine, random_state=0, verbose=1)
+        result = explainer.fit(teacher, X).explain(X[:40])
+        spent = sum(calls) - (9 if engine == "permutation" else 0)
+        assert result.n_evaluations == spent <= explainer.budget(40)
+        assert f"{explainer.budget(40):,} model rows" in capsys.readouterr().out
+
+
+TEACHERS = {
+    "boosting": (HistGradientBoostingClassifier(max_iter=10), "tree", "margin"),
+    "logistic": (LogisticRegression(), "linear", "margin"),
+    "network": (make_pipeline(StandardScaler(), MLPClassifier((8, 8), max_iter=400, tol=1e-2)), "network", "log_odds"),
+    "bayes": (GaussianNB(), "enumeration", "log_odds"),
+    "svc": (make_pipeline(StandardScaler(), SVC()), "enumeration", "margin"),
+    "frozen": (FrozenEstimator(LogisticRegression()), "linear", "margin"),
+}
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("name", TEACHERS)
+def test_every_engine_plays_the_same_game(table, name, n_classes):
+    X, y = table
+    y = np.digitize(y, [0] if n_classes == 2 else [-0.5, 0.5])
+    teacher, engine, response = TEACHERS[name]
+    inner = teacher.estimator if name == "frozen" else teacher
+    inner.set_params(**{key: 0 for key in inner.get_params() if key.endswith("random_state")}).fit(X, y)
+    options = {"background": X[:7], "background_weight": WEIGHT}
+    fast = explain(teacher, X, X[:9], **options)
+    exact = explain(teacher, X, X[:9], engine="enumeration", **options)
+    assert (fast.engine, fast.response) == (engine, response)
+    assert fast.phi.shape == (9, 4, n_classes)
+    np.testing.assert_allclose(fast.phi, exact.phi, atol=1e-12 if engine != "network" else 2e-6)
+    np.testing.assert_allclose(fast.base, exact.base, atol=1e-12)
+    np.testing.assert_allclose(fast.base + fast.phi.sum(axis=1), exact.base + exact.phi.sum(axis=1), atol=1e-12)
+    np.testing.assert_allclose(fast.phi.sum(axis=2), 0, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("last", "engine"),
+    [
+        (LogisticRegression(), "linear"),
+        (HistGradientBoostingClassifier(max_iter=10), "tree"),
+        (MLPClassifier((8,), max_iter=400, random_state=0, tol=1e-2), "network"),
+    ],
+)
+def test_pipelines_are_looked_through(table, frame, last, engine):
+    y = np.digitize(table[1], [-0.5, 0.5])
+    teacher = TeacherScores(make_pipeline(columnwise_steps(), last).fit(frame, y), frame, temperature=2.0)
+    options = {"labels": FRAME_GROUPS, "background": frame[:7], "background_weight": WEIGHT}
+    fast = explain(teacher, frame, frame[100:109], **options)
+    exact = explain(teacher, frame, frame[100:109], engine="enumeration", **options)
+    assert fast.engine == engine
+    np.testing.assert_allclose(fast.phi, exact.phi, atol=1e-12 if engine != "network" else 2e-6)
+    np.testing.assert_allclose(fast.base + fast.phi.sum(axis=1), teacher(frame[100:109]), atol=1e-10)
+    assert np.abs(fast.phi[:, 2]).max() < 1e-7  # its only column is dropped
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        PCA(3),
+        FunctionTransformer(lambda X: X - X.mean(axis=1, keepdims=True)),
+        FunctionTransformer(lambda X: X[:, ::-1]),
+    ],
+)
+def test_steps_that_mix_columns_are_not_looked_through(table, step):
+    X, y = table
+    teacher = make_pipeline(step, Ridge()).fit(X, y)
+    explainer = GroupShapleyExplainer(LABELS, background=X[:7], random_state=0).fit(teacher, X)
+    result = explainer.explain(X[:5])
+    assert result.engine == "enumeration"
+    assert "one by one" in explainer.passed_over_["linear"]
+    np.testing.assert_allclose(result.base + result.phi.sum(axis=1), teacher.predict(X[:5])[:, None], atol=1e-12)
+
+
+def test_regressors_and_callables(table):
+    X, y = table
+    for teacher, engine in (
+        (HistGradientBoostingRegressor(max_iter=10), "tree"),
+        (make_pipeline(StandardScaler(), Ridge()), "linear"),
+        (MLPRegressor(hidden_layer_sizes=(8,), max_iter=1000, random_state=0, tol=1e-2, activation="tanh"), "network"),
+    ):
+        teacher.fit(X, y)
+        fast = explain(teacher, X, X[:9], background=X[:7])
+        black_box = explain(teacher.predict, X, X[:9], background=X[:7])
+        assert (fast.engine, black_box.engine) == (engine, "enumeration")
+        assert fast.response == "prediction"
+        np.testing.assert_allclose(fast.phi, black_box.phi, atol=1e-12 if engine != "network" else 2e-6)
+
+
+def test_torch_networks(table):
+    torch = pytest.importorskip("torch")
+    X, _ = table
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = torch.nn.Sequential(
+            torch.nn.Linear(6, 8),
+            torch.nn.GELU(),
+            torch.nn.Dropout(),
+            torch.nn.Sequential(torch.nn.Linear(8, 5), torch.nn.LeakyReLU()),
+            torch.nn.Linear(5, 3),
+            torch.nn.Softmax(1),
+        ).eval()
+
+    def black_box(rows):
+        with torch.inference_mode():
+            return network(torch.from_numpy(rows).float()).numpy()
+
+    fast = explain(network, X, X[:9], background=X[:7])
+    exact = explain(black_box, X, X[:9], background=X[:7])
+    assert (fast.engine, exact.engine) == ("network", "enumeration")
+    np.testing.assert_allclose(fast.phi, exact.phi, atol=1e-6)
+
+
+def test_agrees_with_kernel_explainer():
+    shap = pytest.importorskip("shap", exc_type=ImportError)
+    from shap.utils._legacy import DenseData
+
+    X, y = load_breast_cancer(return_X_y=True)
+    teacher = RandomForestClassifier(20, random_state=0).fit(X, y)
+    labels = np.arange(30) // 5
+    groups = [np.flatnonzero(labels == g) for g in range(6)]
+    ours = explain(teacher, X, X[:3], labels=labels, background=X[100:110], response="probability")
+    data = DenseData(X[100:110], [f"g{g}" for g in range(6)], groups)
+    theirs = shap.KernelExplainer(teacher.predict_proba, data).shap_values(X[:3], nsamples=100, l1_reg=False, silent=True)
+    np.testing.assert_allclose(ours.phi, theirs, atol=1e-9)
+
+
+# ------------------------------------------------------------------------------------------ properties of the game
+
+
+def random_game(seed, n_features):
+    """A random polynomial with interactions up to order three."""
+    rng = np.random.default_rng(seed)
+    terms = [(rng.normal(), rng.choice(n_features, size=rng.integers(1, 4), replace=False)) for _ in range(8)]
+    return lambda rows: sum(weight * np.prod(np.sin(rows[:, columns]), axis=1) for weight, columns in terms)
+
+
+ENGINES = st.sampled_from(["enumeration", "sampling", "permutation"])
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10**6), engine=ENGINES)
+def test_property_efficiency(seed, engine):
+    X = np.random.default_rng(seed).normal(size=(20, 7))
+    f = random_game(seed, 7)
+    result = explain(f, X, X[:4], labels=np.arange(7), background=3, engine=engine, n_coalitions=20)
+    np.testing.assert_allclose(result.base + result.phi.sum(axis=1), f(X[:4])[:, None], atol=1e-12)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_property_symmetry_dummy_linearity(seed):
+    X = np.random.default_rng(seed).normal(size=(20, 6))
+    X[:, 1] = X[:, 0]  # the symmetric players are equal in the rows and enter alike
+    f, g = random_game(seed, 4), random_game(seed + 1, 4)
+
+    def first(rows):
+        return f(np.column_stack([rows[:, 0] * rows[:, 1], rows[:, 2:5]]))
+
+    def second(rows):
+        return g(np.column_stack([rows[:, 0] + rows[:, 1], rows[:, 2:5]]))
+
+    def phi(teacher):
+        return explain(teacher, X, X[:4], labels=np.arange(6), background=X[:5]).phi
+
+    np.testing.assert_allclose(phi(first)[:, 0], phi(first)[:, 1], atol=1e-13)
+    np.testing.assert_allclose(phi(first)[:, 5], 0, atol=1e-13)
+    both = phi(lambda rows: 2 * first(rows) - 3 * second(rows))
+    np.testing.assert_allclose(both, 2 * phi(first) - 3 * phi(second), atol=1e-12)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_property_permutation_and_quotient(seed):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(20, 6))
+    f, g = random_game(seed, 3), random_game(seed + 1, 3)
+
+    def teacher(rows):
+        return f(rows[:, :3]) + g(rows[:, 3:])
+
+    labels = np.array([0, 1, 2, 3, 4, 5])
+    phi = explain(teacher, X, X[:4], labels=labels, background=X[:5]).phi
+    order = rng.permutation(6)
+    permuted = explain(teacher, X, X[:4], labels=order, background=X[:5]).phi
+    np.testing.assert_allclose(permuted[:, order], phi, atol=1e-13)
+    # Players 2 and 3 do not interact, so merging them adds their values and changes no other.
+    merged = explain(teacher, X, X[:4], labels=np.array([0, 1, 2, 2, 3, 4]), background=X[:5]).phi
+    np.testing.assert_allclose(merged[:, 2], phi[:, 2] + phi[:, 3], atol=1e-12)
+    np.testing.assert_allclose(merged[:, [0, 1, 3, 4]], phi[:, [0, 1, 4, 5]], atol=1e-12)
+
+
+# ------------------------------------------------------------------------------------------------------- estimates
+
+
+@pytest.fixture(scope="module")
+def digits_network():
+    X, y = load_digits(return_X_y=True)
+    teacher = MLPClassifier((32,), max_iter=60, random_state=0, tol=1e-2).fit(X / 16, y)
+    labels = np.arange(64) // 6  # eleven superfeatures
+    options = {"labels": labels, "background": 10}
+    exact = explain(teacher, X / 16, X[:40] / 16, **options)
+    assert exact.engine == "network" and exact.standard_error is None
+    return teacher, X / 16, options, exact
+
+
+def test_sampling_stops_at_the_tolerance_and_says_its_error(digits_network):
+    teacher, X, options, exact = digits_network
+    size = np.sqrt(np.mean(exact.phi**2))
+    for tolerance in (0.1, 0.03):
+        estimate = explain(teacher.predict_proba, X, X[:40], engine="sampling", tolerance=tolerance, **options)
+        reference = explain(teacher.predict_proba, X, X[:40], engine="enumeration", **options)
+        size = np.sqrt(np.mean(reference.phi**2))
+        error = estimate.phi - reference.phi
+        assert np.median(estimate.standard_error) <= 1.2 * tolerance * size
+        assert np.sqrt(np.mean(error**2)) <= 2.5 * tolerance * size
+        assert 0.85 <= np.mean(np.abs(error) <= 1.96 * estimate.standard_error) <= 0.995
+        assert estimate.n_evaluations < reference.n_evaluations / 4
+
+
+def test_permutations_are_unbiased(table):
+    X, _ = table
+    f = random_game(3, 6)
+    exact = explain(f, X, X[:5], labels=np.arange(6), background=X[:7], background_weight=WEIGHT)
+    many = np.repeat(X[:5], 2000, axis=0)
+    noisy = explain(
+        f, X, many, labels=np.arange(6), background=X[:7], background_weight=WEIGHT, engine="permutation", n_coalitions=20
+    )
+    assert noisy.n_evaluations == 7 + len(many) * (1 + 20)
+    draws = noisy.phi.reshape(5, 2000, 6)
+    error = (draws.mean(axis=1) - exact.phi[:, :, 0]) / (draws.std(axis=1) / np.sqrt(2000))
+    assert np.abs(error).max() < 4.5
+    assert np.sqrt(np.mean(error**2)) < 1.3
+
+
+# -------------------------------------------------------------------------------------------- resources and tables
+
+
+def test_memory_stays_bounded_and_values_do_not_depend_on_it(table):
+    X, _ = table
+    sizes = []
+
+    def teacher(rows):
+        sizes.append(rows.nbytes)
+        return rows[:, 0] * rows[:, 1] - rows[:, 3]
+
+    roomy = explain(teacher, X, X[:10], background=30)
+    assert max(sizes) > 10_000
+    sizes.clear()
+    tight = explain(teacher, X, X[:10], background=30, max_bytes=5_000)
+    # The first call of each fit scores the background itself.
+    assert max(sizes[1:]) <= 5_000 / 4
+    np.testing.assert_allclose(tight.phi, roomy.phi, atol=1e-13)
+
+
+@pytest.mark.parametrize("engine", ["enumeration", "sampling", "permutation"])
+def test_n_jobs_changes_nothing(table, engine):
+    X, _ = table
+    f = make_pipeline(StandardScaler(), Ridge()).fit(X, X[:, 0] * X[:, 1]).predict
+    options = {"labels": np.arange(6), "background": 5, "engine": engine, "max_bytes": 20_000, "n_coalitions": 20}
+    alone = explain(f, X, X[:50], **options)
+    together = explain(f, X, X[:50], n_jobs=2, **options)
+    np.testing.assert_array_equal(together.phi, alone.phi)
+
+
+def test_frames_with_texts_and_missing_cells(frame):
+    def teacher(rows):
+        assert list(rows.dtypes) == list(frame.dtypes)
+        return (rows["colour"] == "red") * rows["a"] + (rows["size"] == "big") * rows["b"].fillna(-1) + rows["e"]
+
+    result = explain(teacher, frame, frame[:10], labels=FRAME_GROUPS)
+    np.testing.assert_allclose(result.base + result.phi.sum(axis=1), np.asarray(teacher(frame[:10]))[:, None])
+    assert result.superfeature_names == list(FRAME_GROUPS)
+    reordered = frame[[*frame.columns[1:], "a"]]
+    with pytest.raises(ValueError, match="order"):
+        explain(teacher, frame, reordered, labels=FRAME_GROUPS)
+
+
+def test_ordinal_encoded_texts_reach_the_tree_engine(table, frame):
+    encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+    steps = ColumnTransformer([("texts", encoder, ["colour", "size"])], remainder="passthrough")
+    steps.set_output(transform="pandas")
+    teacher = make_pipeline(steps, HistGradientBoostingRegressor(max_iter=5)).fit(frame, table[1])
+    fast = explain(teacher, frame, frame[:5], labels=FRAME_GROUPS, background=frame[:7])
+    exact = explain(teacher, frame, frame[:5], labels=FRAME_GROUPS, background=frame[:7], engine="enumeration")
+    assert fast.engine == "tree"
+    np.testing.assert_allclose(fast.phi, exact.phi, atol=1e-13)
+
+
+def test_default_background(table):
+    """Few weighted medoids for engines that pay per row, all rows for those that do not."""
+    X, y = table
+    weight = np.where(np.arange(300) < 150, 1.0, 0.0)
+    linear = GroupShapleyExplainer(LABELS, background_weight=weight).fit(Ridge().fit(X, y), X)
+    np.testing.assert_allclose(linear.base_, Ridge().fit(X, y).predict(X[:150]).mean(), atol=1e-12)
+    seen = []
+    GroupShapleyExplainer(LABELS, background_weight=weight, random_state=0).fit(
+        lambda rows: seen.append(rows) or rows[:, 0], X
+    )
+    known = {tuple(row) for row in X[:150]}
+    assert len(seen[0]) <= 100 and all(tuple(row) in known for row in seen[0])
+
+
+def test_to_shap(table):
+    X, y = table
+    binary = LogisticRegression().fit(X, y > 0)
+    names = {"both": [0, 2], "one": [1], "pair": [3, 5], "single": [4]}
+    result = explain(binary, X, X[:5], labels=names).to_shap()
+    np.testing.assert_allclose(result.base_values + result.values.sum(axis=1), binary.decision_function(X[:5]))
+    assert result.feature_names == list(names)
+    assert result.data[0, 3] == X[0, 4] and result.data[0, 0].startswith("x0=")
+    three = LogisticRegression().fit(X, np.digitize(y, [-0.5, 0.5]))
+    assert explain(three, X, X[:5]).to_shap().values.shape == (5, 4, 3)
+
+
+def test_import_is_light():
+    code = "import sys, skked; skked.GroupShapleyExplainer; print({'torch', 'shap', 'numba'} & set(sys.modules))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "set()"
+
+
+# ---------------------------------------------------------------------------------------------------------- errors
+
+
+@pytest.mark.parametrize(
+    ("superfeatures", "message"),
+    [
+        ([0, 1, 0], "6 integers"),
+        ([0, 1, 0, 3, 3, 1], r"without \[2\]"),
+        ({"a": [0, 1], "b": [1, 2, 3, 4, 5]}, "x1"),
+        ({"a": [0, 1], "b": [2, 3]}, "x4, x5"),
+        ({"a": [0, 1, 2, 3, 4, 5], "b": []}, "empty"),
+        ([[0, 1, 2], [3, 4, 9]], "9"),
+        ({"a": ["x0", "y"], "b": [1, 2, 3, 4, 5]}, "'y'"),
+    ],
+)
+def test_superfeatures_that_are_no_partition(table, superfeatures, message):
+    with pytest.raises(ValueError, match=message):
+        GroupShapleyExplainer(superfeatures).fit(lambda rows: rows[:, 0], table[0])
+
+
+@pytest.mark.parametrize(
+    ("teacher", "message"),
+    [
+        (lambda rows: np.full(len(rows), np.nan), "NaN"),
+        (lambda rows: rows[:3, 0], r"shape \(3,\)"),
+        (lambda rows: rows[:, :, None], "three|shape"),
+    ],
+)
+def test_teachers_that_answer_badly(table, teacher, message):
+    with pytest.raises(ValueError, match=message):
+        GroupShapleyExplainer(LABELS).fit(teacher, table[0])
+
+
+def test_other_errors(table, frame):
+    X, y = table
+    ridge = Ridge().fit(X, y)
+
+    def fit(teacher=ridge, X=X, labels=LABELS, **options):
+        return GroupShapleyExplainer(labels, **options).fit(teacher, X)
+
+    with pytest.raises(ValueError, match="5 features"):
+        fit(background=X[:5, :5])
+    with pytest.raises(ValueError, match="kind of X"):
+        fit(background=frame)
+    with pytest.raises(ValueError, match="one per background row"):
+        fit(background=X[:5], background_weight=[1.0, 2.0])
+    with pytest.raises(ValueError, match="does not apply to a regressor"):
+        fit(response="margin")
+    with pytest.raises(ValueError, match='engine="tree" does not apply: Ridge'):
+        fit(engine="tree")
+    with pytest.raises(ValueError, match='engine="network" does not apply: a callable'):
+        fit(ridge.predict, engine="network")
+    with pytest.raises(ValueError, match="not linear in the leaves"):
+        fit(HistGradientBoostingClassifier(max_iter=2).fit(X, y > 0), engine="tree", response="probability")
+    with pytest.raises(ValueError, match="no decision_function"):
+        fit(GaussianNB().fit(X, y > 0), response="margin")
+    with pytest.raises(TypeError, match="callable"):
+        fit("teacher")
+    with pytest.raises(ValueError, match="n_coalitions"):
+        fit(n_coalitions=0)
