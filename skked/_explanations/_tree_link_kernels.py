@@ -24,43 +24,42 @@ def fail_masks(codes, first, count, nodes, leaves, masks_at_leaf):
 
 
 @compiled
-def add_link(output, weight, link, floor, values):
-    """Add ``weight * link(output)`` for many outputs (outputs, coalitions) to ``values``; ``output`` is overwritten."""
-    n_outputs, n = output.shape
-    if link == IDENTITY:
-        values[:n_outputs] += weight * output
-    elif link == SIGMOID:
+def apply_link(output, n_outputs, link, floor, scratch):
+    """Replace outputs (classes, n), of which the first ``n_outputs`` are given, by a link of them."""
+    n = output.shape[1]
+    one, two = scratch[0], scratch[1]
+    if link == SIGMOID:
         for i in range(n):
-            positive = weight / (1.0 + np.exp(-output[0, i]))
-            values[0, i] += weight - positive
-            values[1, i] += positive
+            output[1, i] = 1.0 / (1.0 + np.exp(-output[0, i]))
+            output[0, i] = 1.0 - output[1, i]
     elif link == SOFTMAX:
-        largest = output[0].copy()
+        one[:n] = output[0]
         for each in range(1, n_outputs):
             for i in range(n):
-                largest[i] = max(largest[i], output[each, i])
-        total = np.zeros(n)
+                one[i] = max(one[i], output[each, i])
+        two[:n] = 0.0
         for each in range(n_outputs):
             for i in range(n):
-                output[each, i] = np.exp(output[each, i] - largest[i])
-                total[i] += output[each, i]
-        for each in range(n_outputs):
-            for i in range(n):
-                values[each, i] += weight * output[each, i] / total[i]
-    else:  # centred log probabilities; the last class is what the others leave
-        last, mean = np.ones(n), np.zeros(n)
-        for each in range(n_outputs):
-            for i in range(n):
-                last[i] -= output[each, i]
-                output[each, i] = np.log((1.0 - floor) * max(output[each, i], 0.0) + floor / (n_outputs + 1))
-                mean[i] += output[each, i] / (n_outputs + 1)
+                output[each, i] = np.exp(output[each, i] - one[i])
+                two[i] += output[each, i]
         for i in range(n):
-            last[i] = np.log((1.0 - floor) * max(last[i], 0.0) + floor / (n_outputs + 1))
-            mean[i] += last[i] / (n_outputs + 1)
-            values[n_outputs, i] += weight * (last[i] - mean[i])
+            two[i] = 1.0 / two[i]
         for each in range(n_outputs):
             for i in range(n):
-                values[each, i] += weight * (output[each, i] - mean[i])
+                output[each, i] *= two[i]
+    elif link == LOG_ODDS:  # centred log probabilities; the last class is what the others leave
+        n_classes = n_outputs + 1
+        output[n_outputs] = 1.0
+        one[:n] = 0.0
+        for each in range(n_classes):
+            for i in range(n):
+                if each < n_outputs:
+                    output[n_outputs, i] -= output[each, i]
+                output[each, i] = np.log((1.0 - floor) * max(output[each, i], 0.0) + floor / n_classes)
+                one[i] += output[each, i]
+        for each in range(n_classes):
+            for i in range(n):
+                output[each, i] -= one[i] / n_classes
 
 
 @compiled
@@ -101,8 +100,10 @@ def sum_over_subsets(coefficients):
 def all_coalitions(row_masks, background_masks, weight, leaves, base, link, floor, values):
     """Values (rows, outputs, 2**M) of all coalitions: means over the background of a link of the ensemble's output."""
     n_leaves = row_masks.shape[1]
-    n_coalitions = values.shape[2]
-    coefficients = np.empty((len(base), n_coalitions))
+    n_outputs, n_classes, n_coalitions = len(base), values.shape[1], values.shape[2]
+    outputs = np.empty((n_classes, n_coalitions))
+    scratch = np.empty((2, n_coalitions))
+    coefficients = outputs[:n_outputs]
     for row in range(len(row_masks)):
         coefficients[:] = 0.0
         values[row] = 0.0
@@ -117,20 +118,30 @@ def all_coalitions(row_masks, background_masks, weight, leaves, base, link, floo
                 if (m & f) == 0 and leaves.output[leaf] != -2:
                     add_indicator(m, f, factor, leaf, leaves, coefficients)
             if link != IDENTITY:
-                coefficients[:, 0] += base
+                add_base(coefficients, base)
                 sum_over_subsets(coefficients)
-                add_link(coefficients, weight[b], link, floor, values[row])
+                apply_link(outputs, n_outputs, link, floor, scratch)
+                for each in range(n_classes):
+                    for i in range(n_coalitions):
+                        values[row, each, i] += weight[b] * outputs[each, i]
         if link == IDENTITY:
-            coefficients[:, 0] += base
+            add_base(coefficients, base)
             sum_over_subsets(coefficients)
-            values[row, : len(base)] = coefficients
+            values[row, :n_outputs] = coefficients
+
+
+@compiled
+def add_base(coefficients, base):
+    """Add the constant, the coefficient of the empty set."""
+    for each in range(len(base)):
+        coefficients[each, 0] += base[each]
 
 
 @compiled
 def leaf_words(masks, leaves, word_start, words):
     """Sets of leaves whose conditions on a group a row meets, (words, groups, rows).
 
-    Leaf ``l`` of a tree is bit ``l % 64`` of the tree's word ``l // 64``; ``word_start`` is the first word of each tree.
+    Leaf ``l`` of a tree is bit ``l % 64`` of the tree's word ``l // 64``; ``word_start`` is each tree's first word.
     """
     words[:] = np.uint64(0)
     for tree in range(len(word_start) - 1):
@@ -158,13 +169,16 @@ def some_coalitions(
     for tree in range(len(word_start) - 1):
         widest = max(widest, word_start[tree + 1] - word_start[tree])
     n_groups = coalitions.shape[1]
-    sums = np.empty((row_words.shape[2], n_outputs, block * n_background))
+    n_classes = values.shape[1]
+    sums = np.empty((row_words.shape[2], n_classes, block * n_background))
+    scratch = np.empty((2, block * n_background))
     from_background = np.empty((widest, block, n_background), np.uint64)
     from_row = np.empty((widest, block), np.uint64)
     for start in range(0, len(coalitions), block):
         count = min(block, len(coalitions) - start)
-        for each in range(n_outputs):
-            sums[:, each] = base[each]
+        for row in range(len(sums)):
+            for each in range(n_outputs):
+                sums[row, each] = base[each]
         for tree in range(len(word_start) - 1):
             n_words = word_start[tree + 1] - word_start[tree]
             for word in range(n_words):
@@ -186,20 +200,32 @@ def some_coalitions(
                         from_row[word, s] = members_of_row
                 first = leaves.tree_start[tree]
                 add_reached(from_row, from_background, count, n_words, first, leaves, sums[row])
-        for row in range(row_words.shape[2]):
-            for b in range(n_background):
-                add_link(
-                    np.ascontiguousarray(sums[row, :, b : count * n_background : n_background]), weight[b], link, floor,
-                    values[row, :, start : start + count],
-                )  # fmt: skip
+        for row in range(len(sums)):
+            used = sums[row, :, : count * n_background]
+            apply_link(used, n_outputs, link, floor, scratch)
+            for each in range(n_classes):
+                for s in range(count):
+                    total = 0.0
+                    for b in range(n_background):
+                        total += weight[b] * used[each, s * n_background + b]
+                    values[row, each, start + s] = total
 
 
 @compiled
 def add_reached(from_row, from_background, count, n_words, first, leaves, sums):
     """Add the value of the one leaf in both sets, for each coalition and background row."""
     n_background = from_background.shape[2]
-    output = leaves.output[first]
-    one_output = leaves.value.shape[1] == 1
+    if n_words == 1 and leaves.value.shape[1] == 1:  # most boosters
+        value = np.zeros(64)
+        n_leaves = min(64, len(leaves.value) - first)
+        value[:n_leaves] = leaves.value[first : first + n_leaves, 0]
+        total = sums[max(leaves.output[first], 0)]
+        for s in range(count):
+            members, others = from_row[0, s], from_background[0, s]
+            sums_of_coalition = total[s * n_background : (s + 1) * n_background]
+            for b in range(n_background):
+                sums_of_coalition[b] += value[lowest_bit(members & others[b]) & np.uint64(63)]
+        return
     for s in range(count):
         for b in range(n_background):
             leaf = first
@@ -208,8 +234,8 @@ def add_reached(from_row, from_background, count, n_words, first, leaves, sums):
                 if both:
                     leaf = first + 64 * word + np.int64(lowest_bit(both))
                     break
-            if one_output:
-                sums[max(output, 0), s * n_background + b] += leaves.value[leaf, 0]
+            if leaves.value.shape[1] == 1:
+                sums[max(leaves.output[first], 0), s * n_background + b] += leaves.value[leaf, 0]
             else:
-                for each in range(len(sums)):
+                for each in range(leaves.value.shape[1]):
                     sums[each, s * n_background + b] += leaves.value[leaf, each]

@@ -132,7 +132,7 @@ def coalition_link_values(game, X, coalitions, link, floor=None):
 
     background = words_of(game.codes)
     values = np.empty((len(X), len(coalitions), n_classes))
-    sums_bytes = 8 * game.ensemble.n_outputs * COALITION_BLOCK * len(game.weight)
+    sums_bytes = 8 * n_classes * COALITION_BLOCK * len(game.weight)
     row_bytes = 8 * (word_start[-1] * game.n_groups + len(game.leaves.node) + n_classes * len(coalitions)) + sums_bytes
 
     def evaluate(block):
