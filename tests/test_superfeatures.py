@@ -395,23 +395,29 @@ def test_hessian_refuses_what_it_cannot_read():
 # Names, and what users call superfeatures.
 
 
-def test_names_are_read_from_the_columns():
-    columns = [
-        "BILL_AMT1",
-        "BILL_AMT2",
-        "x_mean",
-        "y_mean",
-        "age",
-        "sex",
-        "age + 1",
-        "word_a",
-        "word_b",
-        "word_c",
-        "ash",
-        "wash",
-    ]
-    names = superfeature_names(columns, [0, 0, 1, 1, 2, 2, 3, 4, 4, 5, 6, 6])
-    assert names == ["BILL_AMT", "mean", "age + 1", "age + 1 (2)", "word_a + 1", "word_c", "ash + 1"]
+@pytest.mark.parametrize(
+    ("inside", "outside", "name"),
+    [
+        (["BILL_AMT1", "BILL_AMT2"], ["PAY_AMT1"], "BILL_AMT"),
+        (["BILL_AMT1", "BILL_AMT2"], ["BILL_AMT3"], "BILL_AMT1 + 1"),
+        (["x_mean", "y_mean"], [], "mean"),
+        (["totalRooms", "sleepingRooms"], ["population"], "Rooms"),
+        (["longitude", "latitude"], [], "longitude + 1"),
+        (["ash", "alcalinity_of_ash"], [], "ash + 1"),
+        (["x1", "x2", "x3"], ["x4"], "x1 + 2"),
+        (["age"], ["age_2"], "age"),
+    ],
+)
+def test_names_are_read_from_the_columns(inside, outside, name):
+    labels = np.repeat([0, 1], [len(inside), len(outside)])
+    assert superfeature_names(inside + outside, labels)[0] == name
+
+
+def test_names_differ_and_point_at_the_central_column():
+    names = superfeature_names(["age + 1", "age", "sex", "age + 1 (2)"], [0, 1, 1, 2])
+    assert len(set(names)) == 3 and names[0] == "age + 1"
+    affinity = np.array([[1, 0.9, 0.1], [0.9, 1, 0.8], [0.1, 0.8, 1]])
+    assert superfeature_names(["left", "middle", "right"], [0, 0, 0], affinity) == ["middle + 2"]
 
 
 def test_resolve_accepts_everything_people_call_superfeatures():

@@ -10,8 +10,8 @@ _EDGE = " _-.:/0123456789"
 def superfeature_names(column_names, labels, affinity=None):
     """Name each group of columns.
 
-    A single column keeps its name; columns with a common beginning or end of at least three letters that no other
-    column shares get that (``BILL_AMT1`` to ``BILL_AMT6`` become ``BILL_AMT``); other groups are named after their
+    A single column keeps its name; columns that begin or end with the same words, which no other column does, get
+    these (``BILL_AMT1`` to ``BILL_AMT6`` become ``BILL_AMT``); other groups are named after their
     most central column and the number of the rest (``age + 3``).
 
     Parameters
@@ -56,15 +56,22 @@ def _name(column_names, inside, affinity):
 
 
 def _shared_part(inner, outer):
-    """A beginning or an end of all inner names and of no outer one; empty if there is none that says something."""
+    """Whole words at the beginning or the end of all inner names and of no outer one; empty if there are none."""
     beginning = _common_beginning(inner)
     end = _common_beginning([name[::-1] for name in inner])[::-1]
-    for part, sharing in ((beginning, str.startswith), (end, str.endswith)):
+    for part, sharing, cut in ((beginning, str.startswith, len(beginning)), (end, str.endswith, -len(end))):
         short = part.strip(_EDGE)
-        letters = sum(character.isalpha() for character in short)
-        if letters >= 3 and short not in inner and not any(sharing(name, part) for name in outer):
+        whole = cut and all(_is_word_boundary(name[:cut], name[cut:]) for name in inner)
+        if whole and len(short) >= 3 and short not in inner and not any(sharing(name, part) for name in outer):
             return short
     return ""
+
+
+def _is_word_boundary(left, right):
+    """Whether words meet here: at an underscore, a digit, a change of case as in ``totalRooms``, or an end."""
+    if not left or not right or not (left[-1].isalpha() and right[0].isalpha()):
+        return True
+    return left[-1].islower() and right[0].isupper()
 
 
 def _common_beginning(names):
