@@ -57,11 +57,13 @@ class HypercubeProcess:
     def standard_errors(self, odd):
         """Posterior standard deviations of the same shape as the values.
 
-        The scale of every game is what its leave-one-out residuals say, which stays right where the prior is not.
+        The scale of every game is what its leave-one-out residuals say, which stays right where the prior is not. One
+        parameter for each superfeature was fitted to the same values, which the last factor pays for.
         """
         flat = odd.transpose(1, 0, 2).reshape(odd.shape[1], -1)
         residual = (self.precision @ flat)[1:] / np.sqrt(np.diag(self.precision)[1:, None])
         scale = np.mean(residual**2, axis=0).reshape(odd.shape[0], 1, odd.shape[2])
+        scale *= 1 + len(self.matrix) / len(residual)
         return np.sqrt(self.unit_variance[:, None] * scale)
 
 
