@@ -208,6 +208,19 @@ def test_xgboost(settings):
     compare(model, "predict", X, tolerance=3e-6)
 
 
+@pytest.mark.parametrize("kind", ["CatBoostClassifier", "CatBoostRegressor"])
+def test_catboost(kind):
+    catboost = pytest.importorskip("catboost")
+    X, y, score = make_table(missing=True)
+    model = getattr(catboost, kind)(iterations=8, depth=4, verbose=0, allow_writing_files=False, thread_count=1)
+    for target in (y, (y > 0).astype(int)) if "Classifier" in kind else (score,):
+        model = model.copy().fit(X, target)
+        model.response = functools.partial(model.predict, prediction_type="RawFormulaVal")
+        compare(model, "response", X)
+    model = getattr(catboost, kind)(iterations=3, grow_policy="Depthwise", verbose=0, allow_writing_files=False)
+    assert "SymmetricTree" in why_not_extractable(model.fit(X, y), X)
+
+
 @pytest.mark.filterwarnings("ignore:The argument 'eval_set'")
 def test_early_stopping_is_obeyed():
     X, y, _ = make_table()

@@ -6,6 +6,8 @@ Nothing read here is trusted: ``verify`` compares the sum of the trees with the 
 import functools
 import itertools
 import json
+import pathlib
+import tempfile
 
 import numpy as np
 from sklearn.base import is_classifier
@@ -14,7 +16,7 @@ from skked._explanations._tree_ensemble import NotExtractable, Tree, TreeEnsembl
 
 __all__ = ["read_trees", "verify"]
 
-N_CHECKED_ROWS = 512  # of the background, and as many mixed rows: enough to visit most leaves, cheap beside explaining
+N_CHECKED_ROWS = 200  # and as many mixed ones: enough to reach most leaves, cheap beside explaining
 
 
 def read_trees(estimator):
@@ -59,32 +61,26 @@ def verify(ensemble, X):
     NotExtractable
         If the two differ by more than rounding.
     """
-    n = len(X)
-    picked = np.unique(np.linspace(0, n - 1, min(n, N_CHECKED_ROWS)).astype(np.int64))
-    for rows in (_take(X, picked), _mixed_rows(X, picked)):
-        ours = ensemble.predict_codes(ensemble.code(rows))
-        theirs = np.asarray(ensemble.response(rows), np.float64)
-        theirs = theirs.reshape(len(theirs), -1)
-        if ours.shape != theirs.shape:
-            raise NotExtractable(f"the trees have {ours.shape[1]} outputs, the estimator {theirs.shape[1]}.")
-        difference = np.abs(ours - theirs).max()
-        if not difference <= ensemble.rounding * (1 + np.abs(theirs).max()):
-            raise NotExtractable(f"the sum of the trees read differs from the estimator's output by {difference:.2g}.")
-
-
-def _take(X, rows):
-    return X.iloc[rows] if hasattr(X, "iloc") else np.asarray(X)[rows]
+    picked = np.unique(np.linspace(0, len(X) - 1, min(len(X), N_CHECKED_ROWS)).astype(np.int64))
+    rows = _mixed_rows(X, picked)
+    ours = ensemble.predict_codes(ensemble.code(rows))
+    theirs = np.asarray(ensemble.response(rows), np.float64)
+    theirs = theirs.reshape(len(theirs), -1)
+    if ours.shape != theirs.shape:
+        raise NotExtractable(f"the trees have {ours.shape[1]} outputs, the estimator {theirs.shape[1]}.")
+    difference = np.abs(ours - theirs).max()
+    if not difference <= ensemble.rounding * (1 + np.abs(theirs).max()):
+        raise NotExtractable(f"the sum of the trees read differs from the estimator's output by {difference:.2g}.")
 
 
 def _mixed_rows(X, rows):
-    """Rows whose columns come from different rows: they reach leaves that no real row reaches."""
-    shifted = [np.roll(rows, 1 + 7 * column) for column in range(X.shape[1])]
+    """Rows as they are, then rows whose columns come from different ones: these reach leaves that no row reaches."""
+    taken = [np.concatenate([rows, np.roll(rows, 1 + 7 * column)]) for column in range(X.shape[1])]
     if not hasattr(X, "iloc"):
-        return np.asarray(X)[np.stack(shifted, axis=1), np.arange(X.shape[1])]
-    mixed = {column: X.iloc[:, column].array.take(taken) for column, taken in enumerate(shifted)}
-    frame = type(X)(mixed)
-    frame.columns = X.columns
-    return frame
+        return np.asarray(X)[np.stack(taken, axis=1), np.arange(X.shape[1])]
+    mixed = type(X)({column: X.iloc[:, column].array.take(each) for column, each in enumerate(taken)})
+    mixed.columns = X.columns
+    return mixed
 
 
 # Encodings: table -> float64 matrix with the values that the library compares with its thresholds.
@@ -404,6 +400,65 @@ def _encode_xgboost(categories, X):
     return _as_float32(_encode_frame(X, categories))
 
 
+# CatBoost
+
+
+def _read_catboost(model):
+    with tempfile.TemporaryDirectory() as folder:  # CatBoost writes JSON to files only
+        path = pathlib.Path(folder) / "model.json"
+        model.save_model(str(path), format="json")
+        dump = json.loads(path.read_text())
+    if "oblivious_trees" not in dump:
+        raise NotExtractable("CatBoost's trees are read with grow_policy='SymmetricTree' only.")
+    scale, base = dump["scale_and_bias"]
+    features = dump["features_info"]["float_features"]
+    classifies = is_classifier(model)
+    return TreeEnsemble(
+        [_catboost_tree(tree, features, len(base), scale) for tree in dump["oblivious_trees"]],
+        base=base,
+        space="margin" if classifies else "prediction",
+        column=np.arange(len(model.feature_names_)),
+        encode=_as_float32,
+        response=functools.partial(_call, model, "predict", prediction_type="RawFormulaVal")
+        if classifies
+        else model.predict,
+    )
+
+
+def _catboost_tree(tree, features, n_outputs, scale):
+    splits = tree.get("splits") or []
+    if any(split["split_type"] != "FloatFeature" for split in splits):
+        raise NotExtractable("CatBoost's own encoding of categories is not read.")
+    level, right, leaf = _complete_tree(len(splits))
+    used = [features[split["float_feature_index"]] for split in splits]
+    # all nodes of a level ask the same; the last entry stands for the leaves
+    feature = np.array([each["flat_feature_index"] for each in used] + [-1])[level]
+    border = np.array([np.float32(split["border"]) for split in splits] + [np.float32(0)])[level]
+    missing_left = np.array([each["nan_value_treatment"] != "AsTrue" for each in used] + [False])[level]
+    value = np.asarray(tree["leaf_values"], np.float64).reshape(-1, n_outputs)[leaf] * scale
+    value[feature >= 0] = 0
+    return Tree(feature, border, right, missing_left, value, 0 if n_outputs == 1 else -1)
+
+
+@functools.lru_cache(maxsize=32)
+def _complete_tree(depth):
+    """Level, right child and leaf number of a complete tree's nodes; bit ``l`` of a leaf is the turn at level ``l``."""
+    level, right, leaf = [], [], []
+
+    def grow(at, number):
+        node = len(level)
+        level.append(at)
+        leaf.append(number)
+        right.append(-1)
+        if at < depth:
+            grow(at + 1, number)
+            right[node] = len(level)
+            grow(at + 1, number | 1 << at)
+
+    grow(0, 0)
+    return np.array(level), np.array(right), np.array(leaf)
+
+
 _READERS = {
     ("sklearn", "DecisionTreeClassifier"): _read_sklearn_classifier,
     ("sklearn", "ForestClassifier"): _read_sklearn_classifier,
@@ -413,6 +468,8 @@ _READERS = {
     ("sklearn", "BaseHistGradientBoosting"): _read_hist_gradient_boosting,
     ("lightgbm", "LGBMClassifier"): _read_lightgbm,
     ("lightgbm", "LGBMRegressor"): _read_lightgbm,
+    ("catboost", "CatBoostClassifier"): _read_catboost,
+    ("catboost", "CatBoostRegressor"): _read_catboost,
     ("xgboost", "XGBClassifier"): _read_xgboost,
     ("xgboost", "XGBRegressor"): _read_xgboost,
 }
