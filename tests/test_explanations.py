@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.decomposition import PCA
@@ -29,7 +30,7 @@ from sklearn.preprocessing import (
 )
 from sklearn.svm import SVC
 
-from skked import GroupShapleyExplainer
+from skked import GroupShapleyExplainer, KEDClassifier
 from skked._teachers import TeacherScores
 
 LABELS = np.array([0, 1, 0, 2, 3, 2])
@@ -114,7 +115,7 @@ def test_enumeration_is_the_definition(table):
 
 
 def test_counts_every_model_row_and_says_so_before(table, capsys):
-    X, y = table
+    X, _ = table
     calls = []
 
     def teacher(rows):
@@ -212,6 +213,50 @@ def test_regressors_and_callables(table):
         np.testing.assert_allclose(fast.phi, black_box.phi, atol=1e-12 if engine != "network" else 2e-6)
 
 
+def test_students_explain_themselves(table, frame):
+    """Additive students have a closed form while the groups respect their branches, and are networks otherwise."""
+    y = np.digitize(table[1], [-0.5, 0.5])
+    student = KEDClassifier(
+        LogisticRegression(), superfeatures=FRAME_GROUPS, max_parameters=200, max_iter=2, cv=2, random_state=0
+    )
+    teacher = make_pipeline(columnwise_steps(), LogisticRegression())
+    student.set_params(teacher=teacher).fit(frame, y)
+    coarser = {"first": ["a", "c", "colour", "b", "size"], "rest": ["d", "e", "f"]}
+    across = {"one": ["a", "b", "d", "e"], "two": ["c", "colour", "size", "f"]}
+    for groups, engine in ((FRAME_GROUPS, "linear"), (coarser, "linear"), (across, "network")):
+        fast = explain(student, frame, frame[:5], labels=groups, background=frame[:7])
+        exact = explain(student, frame, frame[:5], labels=groups, background=frame[:7], engine="enumeration")
+        assert fast.engine == engine
+        np.testing.assert_allclose(fast.phi, exact.phi, atol=1e-6)
+
+
+class AdditiveMachine(ClassifierMixin, BaseEstimator):
+    """The attributes of an explainable boosting machine, with one term for two columns."""
+
+    term_features_ = ((0, 2), (1,), (3,), (4,), (5,))
+    intercept_ = np.array([0.3])
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def eval_terms(self, X):
+        return np.column_stack([X[:, 0] * X[:, 2], np.sin(X[:, 1]), X[:, 3], X[:, 4] ** 2, -X[:, 5]])
+
+    def decision_function(self, X):
+        return self.intercept_ + self.eval_terms(X).sum(axis=1)
+
+
+def test_additive_terms_within_superfeatures(table):
+    X, y = table
+    machine = AdditiveMachine().fit(X, y > 0)
+    fast = explain(machine, X, X[:5], background=X[:7])
+    exact = explain(machine, X, X[:5], background=X[:7], engine="enumeration")
+    assert fast.engine == "linear"
+    np.testing.assert_allclose(fast.phi, exact.phi, atol=1e-13)
+    assert explain(machine, X, X[:5], labels=np.array([0, 1, 1, 2, 3, 2])).engine == "enumeration"
+
+
 def test_torch_networks(table):
     torch = pytest.importorskip("torch")
     X, _ = table
@@ -246,7 +291,9 @@ def test_agrees_with_kernel_explainer():
     groups = [np.flatnonzero(labels == g) for g in range(6)]
     ours = explain(teacher, X, X[:3], labels=labels, background=X[100:110], response="probability")
     data = DenseData(X[100:110], [f"g{g}" for g in range(6)], groups)
-    theirs = shap.KernelExplainer(teacher.predict_proba, data).shap_values(X[:3], nsamples=100, l1_reg=False, silent=True)
+    theirs = shap.KernelExplainer(teacher.predict_proba, data).shap_values(
+        X[:3], nsamples=100, l1_reg=False, silent=True
+    )
     np.testing.assert_allclose(ours.phi, theirs, atol=1e-9)
 
 
@@ -349,7 +396,14 @@ def test_permutations_are_unbiased(table):
     exact = explain(f, X, X[:5], labels=np.arange(6), background=X[:7], background_weight=WEIGHT)
     many = np.repeat(X[:5], 2000, axis=0)
     noisy = explain(
-        f, X, many, labels=np.arange(6), background=X[:7], background_weight=WEIGHT, engine="permutation", n_coalitions=20
+        f,
+        X,
+        many,
+        labels=np.arange(6),
+        background=X[:7],
+        background_weight=WEIGHT,
+        engine="permutation",
+        n_coalitions=20,
     )
     assert noisy.n_evaluations == 7 + len(many) * (1 + 20)
     draws = noisy.phi.reshape(5, 2000, 6)

@@ -1,7 +1,8 @@
-"""Engines with closed forms: tree ensembles by their leaves, linear models by their coefficients."""
+"""Engines with closed forms: tree ensembles by their leaves, additive models by their parts."""
 
 import numpy as np
 
+from skked._explanations._additive import additive_parts
 from skked._explanations._errors import NotApplicableError
 from skked._explanations._tree import extract_trees, tree_shapley, why_not_extractable
 from skked._table import take_rows
@@ -9,6 +10,8 @@ from skked._table import take_rows
 __all__ = ["LinearEngine", "TreeEngine"]
 
 _CHECKED_ROWS = 100
+# Agreement of the parts with the teacher, which may compute in float32.
+_SAME = 1e-5
 
 
 class TreeEngine:
@@ -70,7 +73,7 @@ class TreeEngine:
 
 
 class LinearEngine:
-    """Exact values of linear models: ``phi_g = Σ_{j in g} w_j (x_j - E b_j)``.
+    """Exact values of linear and additive models: ``phi_g = part_g(x_g) - E part_g(b_g)``.
 
     Parameters
     ----------
@@ -80,30 +83,28 @@ class LinearEngine:
     Raises
     ------
     NotApplicableError
-        If the explained response is not linear in the columns.
+        If the explained response is no sum of functions of the superfeatures.
     """
 
     name = "linear"
 
     def __init__(self, problem, inner):
-        score, estimator = problem.score, inner.estimator
-        if score.linear_part is None or not hasattr(estimator, "coef_") or not hasattr(estimator, "intercept_"):
-            raise NotApplicableError(f"{type(estimator).__name__} has no linear {score.response}")
-        self.coef = np.atleast_2d(np.asarray(estimator.coef_, dtype=np.float64)).T
+        score, name = problem.score, type(inner.estimator).__name__
+        self.parts = additive_parts(inner.estimator, inner.labels, problem.n_superfeatures)
+        if score.linear_part is None:
+            raise NotApplicableError(f'response="{score.response}" of {name} is not additive')
         background, weight = problem.many_rows
-        rows = np.asarray(inner.transform(background), dtype=np.float64)
-        if self.coef.shape[0] != rows.shape[1]:
-            raise NotApplicableError(f"{type(estimator).__name__} has no coefficient per column")
-        raw = rows @ self.coef + np.ravel(estimator.intercept_)
+        parts = self.parts(inner.transform(background))
         checked = slice(_CHECKED_ROWS)
         expected = score(take_rows(background, checked))
-        if not np.allclose(score.from_raw(raw[checked]), expected, rtol=1e-6, atol=1e-6 * np.abs(expected).max()):
-            raise NotApplicableError(f"{type(estimator).__name__} is not linear in its columns")
+        found = score.from_raw(parts[checked].sum(axis=1))
+        tolerance = _SAME * np.abs(expected).max()
+        if found.shape != expected.shape or not np.allclose(found, expected, rtol=_SAME, atol=tolerance):
+            raise NotApplicableError(f"{name} is not additive in this response")
         self.inner = inner
         self.linear_part = score.linear_part
-        self.mean = weight @ rows
-        self.base = score.from_raw((weight @ raw)[None])[0]
-        self.n_superfeatures = problem.n_superfeatures
+        self.mean = np.einsum("n,ngc->gc", weight, parts)
+        self.base = score.from_raw(self.mean.sum(axis=0)[None])[0]
 
     def budget(self, n_samples):
         """No model rows."""
@@ -111,9 +112,5 @@ class LinearEngine:
 
     def explain(self, rows):
         """Exact contributions."""
-        difference = np.asarray(self.inner.transform(rows), dtype=np.float64) - self.mean
-        phi = np.zeros((len(difference), self.n_superfeatures, self.coef.shape[1]))
-        for g in np.unique(self.inner.labels):
-            columns = self.inner.labels == g
-            phi[:, g] = difference[:, columns] @ self.coef[columns]
-        return self.linear_part(phi), None, 0, self.name
+        phi = self.linear_part((self.parts(self.inner.transform(rows)) - self.mean)[:, :-1])
+        return phi, None, 0, self.name

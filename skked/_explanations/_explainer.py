@@ -116,9 +116,7 @@ class GroupShapleyExplainer(BaseEstimator):
         "response": [StrOptions({"auto", "margin", "log_odds", "probability"})],
         "background": "no_validation",
         "background_weight": ["array-like", None],
-        "engine": [
-            StrOptions({"auto", "tree", "linear", "network", "enumeration", "sampling", "permutation", "shap"})
-        ],
+        "engine": [StrOptions({"auto", "tree", "linear", "network", "enumeration", "sampling", "permutation", "shap"})],
         "n_coalitions": [StrOptions({"auto"}), Interval(Integral, 2, None, closed="left")],
         "tolerance": [Interval(Real, 0, 1, closed="neither")],
         "max_bytes": [Interval(Integral, 1, None, closed="left"), None],

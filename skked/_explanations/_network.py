@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from scipy.linalg import block_diag
 from scipy.special import erf, expit, softmax
 
 from skked._explanations._errors import NotApplicableError
+from skked._forward import StudentNetwork
 
 __all__ = ["Network", "NetworkValues", "network_of"]
 
@@ -91,7 +93,8 @@ def network_of(estimator):
     Parameters
     ----------
     estimator : object
-        ``MLPClassifier``, ``MLPRegressor``, or a torch ``Sequential`` of linear layers and activations.
+        ``MLPClassifier``, ``MLPRegressor``, a torch ``Sequential`` of linear layers and activations, or the network of
+        a student of this package.
 
     Returns
     -------
@@ -100,9 +103,27 @@ def network_of(estimator):
     if type(estimator).__name__ in ("MLPClassifier", "MLPRegressor") and hasattr(estimator, "coefs_"):
         hidden = [_ACTIVATIONS[estimator.activation]] * (len(estimator.coefs_) - 1)
         return Network(list(estimator.coefs_), list(estimator.intercepts_), hidden, estimator.out_activation_)
+    if isinstance(estimator, StudentNetwork):
+        return _network_of_student(estimator)
     if type(estimator).__module__.startswith("torch.nn") and hasattr(estimator, "children"):
         return _network_of_torch(estimator)
     return None
+
+
+def _network_of_student(student):
+    """The branches of each layer as one block matrix; the last layer sums their contributions."""
+    n_inputs = 1 + max(int(columns.max()) for columns in student.inputs)
+    first = np.zeros((n_inputs, sum(coef.shape[1] for coef in student.coefs[0])))
+    start = 0
+    for columns, coef in zip(student.inputs, student.coefs[0], strict=True):
+        first[columns, start : start + coef.shape[1]] = coef
+        start += coef.shape[1]
+    weights = [first, *(block_diag(*(coef.astype(np.float64) for coef in layer)) for layer in student.coefs[1:])]
+    biases = [np.concatenate(layer).astype(np.float64) for layer in student.intercepts]
+    by_superfeature = (student.n_superfeatures, student.n_outputs)
+    weights[-1] = weights[-1].reshape(-1, *by_superfeature).sum(axis=1)
+    biases[-1] = biases[-1].reshape(by_superfeature).sum(axis=0) + student.base
+    return Network(weights, biases, [_relu] * (len(weights) - 1))
 
 
 def _network_of_torch(module):

@@ -10,7 +10,8 @@ from sklearn.pipeline import Pipeline
 
 from skked._explanations._errors import NotApplicableError
 from skked._explanations._response import unwrap
-from skked._table import assemble_rows, n_rows, take_rows
+from skked._forward import StudentNetwork
+from skked._table import TableEncoder, assemble_rows, n_rows, take_rows
 
 __all__ = ["InnerEstimator", "look_through"]
 
@@ -89,6 +90,8 @@ def look_through(estimator, labels, X):
 
 def _steps(estimator):
     estimator = unwrap(estimator)
+    if isinstance(getattr(estimator, "network_", None), StudentNetwork):
+        return [estimator.encoder_, estimator.network_]
     if not isinstance(estimator, Pipeline):
         return [estimator]
     before = [step for _, step in estimator.steps[:-1] if step is not None and step != "passthrough"]
@@ -112,6 +115,8 @@ def _labels_after(transformer, labels, table, n_out):
         return labels
     if isinstance(transformer, ColumnTransformer):
         return _labels_after_columns(transformer, labels, table, n_out)
+    if isinstance(transformer, TableEncoder):
+        return labels[transformer.columns_]
     counts = _n_outputs_per_column(transformer, len(labels), n_out)
     after = np.concatenate([np.repeat(labels, counts), labels[_indicated(transformer)]])
     if len(after) != n_out:

@@ -22,8 +22,9 @@ from skked._explanations._coalitions import (
 
 pytestmark = pytest.mark.long
 
+NETWORK = MLPClassifier((64,), tol=1e-2, random_state=0)
 GAMES = {
-    "digits network": (load_digits, make_pipeline(StandardScaler(), MLPClassifier((64,), tol=1e-2, random_state=0)), 12),
+    "digits network": (load_digits, make_pipeline(StandardScaler(), NETWORK), 12),
     "digits forest": (load_digits, RandomForestClassifier(30, random_state=0), 10),
     "cancer boosting": (load_breast_cancer, HistGradientBoostingClassifier(max_iter=30), 12),
     "cancer vectors": (load_breast_cancer, make_pipeline(StandardScaler(), SVC()), 12),
