@@ -493,8 +493,10 @@ def test_default_teacher_treats_levels_as_levels():
     assert teacher[-1].is_categorical_.tolist() == [False, True]
 
 
-def test_default_teacher_takes_more_levels_than_it_can_tell_apart():
+@pytest.mark.parametrize("n_columns", [1, 150])
+def test_default_teacher_takes_more_levels_than_it_can_tell_apart(n_columns):
     frame = pd.DataFrame({"many": [f"level {i}" for i in range(600)] * 2})
+    frame = pd.concat([frame, pd.DataFrame(np.zeros((1200, n_columns - 1))).add_prefix("x")], axis=1)
     y = np.arange(1200) % 600 < 300
     cross_fit(default_teacher("classification", frame), frame, y)
 

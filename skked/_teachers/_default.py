@@ -11,8 +11,9 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
 
-# HistGradientBoosting bins a categorical column into at most 255 levels; OrdinalEncoder adds one for the rare ones.
-MAX_LEVELS = 254
+# A table with more columns is wide: its trees are smaller and read fewer thresholds of each column, since ten classes
+# and 649 columns would otherwise cost minutes, for the same accuracy.
+_WIDE = 128
 # A column with fewer values may have none at all in the training rows of a fold, which the binning cannot bear.
 _FEW_VALUES = 30
 # What pandas calls object columns that hold numbers or truth values.
@@ -25,9 +26,10 @@ def default_teacher(task, X, *, random_state=None):
     Numbers go to :class:`~sklearn.ensemble.HistGradientBoostingClassifier` (or the regressor) as they are, missing
     cells included. Where the table has anything else, the model stands at the end of a
     :class:`~sklearn.pipeline.Pipeline` whose first step works column by column and keeps the order of the columns: it
-    numbers the levels of categories and texts, and the model treats those numbers as categories. Levels beyond the
-    253 most frequent of a column share one number; levels never seen count as missing. In a column of numbers that is
-    nearly empty, missing cells become a number below all others, which trees split off just as well.
+    numbers the levels of categories and texts, and the model treats those numbers as categories. The rare levels of
+    a column with more than 255 of them share one number (in wide tables, 63); levels never seen count as missing. In
+    a column of numbers that is nearly empty, missing cells become a number below all others, which trees split off
+    just as well.
 
     Parameters
     ----------
@@ -46,26 +48,29 @@ def default_teacher(task, X, *, random_state=None):
     Notes
     -----
     With few rows the trees are fewer, smaller and have smaller leaves, so that the teacher is not a constant on
-    twenty rows and costs a few milliseconds there. Above 10,000 rows, boosting stops early on held-out rows.
+    twenty rows and costs a few milliseconds there. With more than 128 columns the trees are smaller too, up to 10,000
+    rows. Above that, boosting stops early on held-out rows.
     """
     kinds = _kinds(X)
     levels = [column for column, kind in enumerate(kinds) if kind in ("levels", "objects")]
-    model = _boosting(task, len(X), levels, random_state)
+    model = _boosting(task, X.shape, levels, random_state)
     if set(kinds) <= {"numbers"}:
         return model
-    return Pipeline([("columns", _column_steps(X, kinds)), ("boosting", model)])
+    return Pipeline([("columns", _column_steps(X, kinds, model.max_bins)), ("boosting", model)])
 
 
-def _boosting(task, n_samples, levels, random_state):
-    few = n_samples <= 1_000
+def _boosting(task, shape, levels, random_state):
+    n_samples, n_columns = shape
+    few, wide = n_samples <= 1_000, n_columns > _WIDE
     max_iter = int(np.clip(n_samples // 4, 16, 60)) if few else 100 if n_samples <= 10_000 else 300
     kind = HistGradientBoostingClassifier if task == "classification" else HistGradientBoostingRegressor
     return kind(
         learning_rate=max(0.1, 6 / max_iter) if few else 0.1,
         max_iter=max_iter,
-        max_leaf_nodes=8 if few else 31,
+        max_leaf_nodes=8 if few or (wide and n_samples <= 10_000) else 31,
         min_samples_leaf=int(np.clip(n_samples // 20, 2, 20)),
         max_features=0.5,
+        max_bins=63 if wide else 255,
         categorical_features=levels or None,
         early_stopping=n_samples > 10_000,
         random_state=random_state,
@@ -90,13 +95,13 @@ def _kind(column):
     return "numbers" if numeric else "numeric objects"
 
 
-def _column_steps(X, kinds):
+def _column_steps(X, kinds, max_levels):
     """Treat runs of neighbouring columns of one kind together, so that the columns keep their order."""
     encoder = OrdinalEncoder(
         handle_unknown="use_encoded_value",
         unknown_value=np.nan,
         encoded_missing_value=np.nan,
-        max_categories=MAX_LEVELS,
+        max_categories=max_levels,
     )
     step_of_kind = {
         "numbers": "passthrough",
