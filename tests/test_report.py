@@ -84,9 +84,10 @@ def test_explanations_are_compared_with_the_teacher_s(classes):
     found = report({"student": student}, X[rows], Y[rows], teacher=twin).to_dataframe()
     assert found.explanation_agreement["student"] == pytest.approx(1, abs=0.01)
     assert "explanation_agreement" not in report({"s": student}, X[rows], Y[rows], teacher=twin, n_explained=0).table
-    student.superfeature_labels_ = np.array([2, 2, 1, 0])
-    other = report({"student": student}, X[rows], Y[rows], teacher=twin).to_dataframe()
-    assert other.explanation_agreement["student"] == pytest.approx(1, abs=0.01)
+    other = Linear(C=0.1).fit(X[rows], Y[rows])
+    other.superfeature_labels_ = np.array([2, 2, 1, 0])
+    both = report({"student": student, "other": other}, X[rows], Y[rows], teacher=twin).table
+    assert both.explanation_agreement[["student", "other"]].to_numpy() == pytest.approx(1, abs=0.01)
     student.coef_ = student.coef_ * [[1, 1, -1, -1]]
     found = report({"student": student}, X[rows], Y[rows], teacher=twin).to_dataframe()
     assert found.explanation_agreement["student"] < -0.5
@@ -103,21 +104,21 @@ def test_teacher_is_found_on_the_first_student_that_has_one():
 
 
 class Slow(ClassifierMixin, BaseEstimator):
-    """Takes 4 ms for a call and 0.1 ms for a row."""
+    """Takes 4 ms for a call and 1 ms for a row."""
 
     def fit(self, X, y):
         self.classes_ = np.unique(y)
         return self
 
     def predict(self, X):
-        time.sleep(0.004 + 0.0001 * len(X))
+        time.sleep(0.004 + 0.001 * len(X))
         return np.repeat(self.classes_[0], len(X))
 
 
 def test_times_are_microseconds_of_a_call_and_of_a_row():
     found = report({"slow": Slow().fit(X, NAMES)}, n_repeat_timing=3).table
-    assert 4_000 < found.us_one_row["slow"] < 12_000
-    assert 100 < found.us_per_row_batch["slow"] < 400
+    assert 5_000 < found.us_one_row["slow"] < 20_000
+    assert 1_000 < found.us_per_row_batch["slow"] < 2_000
 
 
 def test_report_reads_well():
