@@ -7,9 +7,11 @@ import pathlib
 import subprocess
 import sys
 
+import hypothesis
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.ensemble import (
     ExtraTreesClassifier,
@@ -389,3 +391,36 @@ def test_values_of_coalitions_of_many_groups_and_large_trees():
         game.link_shapley(X[:1], "log_odds")
     with pytest.raises(ValueError, match="probability"):
         game.coalition_values(X[:1], coalitions, "probability")
+
+
+@hypothesis.settings(max_examples=15, deadline=None)
+@hypothesis.given(seed=st.integers(0, 10_000), streamed=st.booleans())
+def test_axioms(seed, streamed):
+    """Efficiency, dummy, linearity, relabelled players, and groups that do not interact merged (quotient)."""
+    rng = np.random.default_rng(seed)
+    X, labels = rng.normal(size=(120, 7)), np.array([0, 1, 2, 3, 0, 1, 4])
+    y = X[:, 0] * X[:, 1] + X[:, 2]
+    X[:, 6] = 0  # a constant is a dummy player
+    one = RandomForestRegressor(2, max_features=0.5, random_state=seed).fit(X, y)
+    other = RandomForestRegressor(2, max_features=0.5, random_state=seed + 1).fit(X, y**2)
+    both = RandomForestRegressor(4).fit(X, y)
+    both.estimators_ = one.estimators_ + other.estimators_
+
+    def explain(model, players):
+        limit = 0 if streamed else 2**20
+        return tree_shapley(extract_trees(model), players, X[:9], X[9:59], max_tree_entries=limit)
+
+    (phi, base), (phi_other, _), (phi_both, _) = (explain(each, labels) for each in (one, other, both))
+    close = functools.partial(np.testing.assert_allclose, rtol=0, atol=1e-11)
+    close(base + phi.sum(axis=1), one.predict(X[:9])[:, None])
+    assert not phi[:, 4].any()
+    close(phi_both, (phi + phi_other) / 2)
+    relabelled = rng.permutation(5)
+    close(explain(one, relabelled[labels])[0][:, relabelled], phi)
+    additive = HistGradientBoostingRegressor(max_iter=5, min_samples_leaf=5, interaction_cst="no_interactions")
+    alone, _ = explain(additive.fit(X, y), np.arange(7))
+    merged, _ = explain(additive, np.minimum(np.arange(7), 5))
+    close(merged[:, 5], alone[:, 5] + alone[:, 6])
+    close(merged[:, :5], alone[:, :5])
+    crossed, _ = explain(additive, np.array([0, 0, 1, 2, 3, 4, 5]))
+    close(crossed[:, 0], alone[:, 0] + alone[:, 1])

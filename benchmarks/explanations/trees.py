@@ -1,9 +1,9 @@
 """Speed and error of the exact tree engines beside shap's, on one thread and in one run.
 
 Run ``OMP_NUM_THREADS=1 python -m benchmarks.explanations.trees``. shap explains a few rows, stated in the result, and
-its time per row is compared with ours. ``shap.TreeExplainer`` gives single features only, for the same background; the game
-of groups is that of ``shap.KernelExplainer`` over all coalitions, so only its values can be compared with ours. Times
-are CPU seconds of the process, medians of five runs.
+its time per row is compared with ours. ``shap.TreeExplainer`` gives single features only, for the same background; the
+game of groups is that of ``shap.KernelExplainer`` over all coalitions, so only its values can be compared with ours.
+Times are CPU seconds of the process, medians of five runs.
 """
 
 import json

@@ -115,14 +115,14 @@ class TreeGame:
         compiled=None,
         max_tree_entries=2**20,
     ):
-        verify(ensemble, background)
+        self.kernels = _kernels(compiled)
+        verify(ensemble, background, self.kernels.predict)
         self.ensemble, self.labels = ensemble, np.asarray(labels)
         self.n_groups = int(self.labels.max()) + 1
         self.n_threads, self.max_bytes, self.max_tree_entries = n_threads, max_bytes, max_tree_entries
         self.codes = ensemble.code(background)
         self.weight = _normalised(background_weight, self.codes.shape[1])
-        self.base = self.weight @ ensemble.predict_codes(self.codes)
-        self.kernels = _kernels(compiled)
+        self.base = self.weight @ self.kernels.predict(ensemble, self.codes)
         # Class probabilities sum to 1, so their values sum to 0 over the classes: the last class is the rest.
         self.n_explained = ensemble.n_outputs - (ensemble.space == "probability")
         self.nodes, self.leaves = self.kernels.find_paths(ensemble, self.labels, self.n_explained)

@@ -46,7 +46,7 @@ def read_trees(estimator):
     raise NotExtractable(f"{type(estimator).__name__} is not one of the tree ensembles that can be read.")
 
 
-def verify(ensemble, X):
+def verify(ensemble, X, predict=TreeEnsemble.predict_codes):
     """Check the trees against the estimator's public output, on rows of ``X`` and on mixtures of them.
 
     Parameters
@@ -55,6 +55,8 @@ def verify(ensemble, X):
         The trees.
     X : table of shape (n, n_features)
         Rows as the estimator itself sees them.
+    predict : callable, default=TreeEnsemble.predict_codes
+        Sums the trees.
 
     Raises
     ------
@@ -63,7 +65,7 @@ def verify(ensemble, X):
     """
     picked = np.unique(np.linspace(0, len(X) - 1, min(len(X), N_CHECKED_ROWS)).astype(np.int64))
     rows = _mixed_rows(X, picked)
-    ours = ensemble.predict_codes(ensemble.code(rows))
+    ours = predict(ensemble, ensemble.code(rows))
     theirs = np.asarray(ensemble.response(rows), np.float64)
     theirs = theirs.reshape(len(theirs), -1)
     if ours.shape != theirs.shape:

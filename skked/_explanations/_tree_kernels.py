@@ -7,7 +7,7 @@ import numpy as np
 
 from skked._explanations import _tree_paths
 
-__all__ = ["COMPILED", "add_leaves", "compiled", "fill_tables", "find_paths"]
+__all__ = ["COMPILED", "add_leaves", "compiled", "fill_tables", "find_paths", "predict"]
 
 COMPILED = True
 
@@ -22,6 +22,42 @@ def compiled(function):
 
 _walk = compiled(_tree_paths._walk)
 find_paths = functools.partial(_tree_paths.find_paths, walk=_walk)
+
+
+def predict(ensemble, codes):
+    """``TreeEnsemble.predict_codes``, compiled."""
+    prediction = np.tile(ensemble.base, (codes.shape[1], 1))
+    _add_predictions(
+        codes, ensemble.tree_start, ensemble.feature, ensemble.right, ensemble.node_code, ensemble.code_type.type(
+            ensemble.missing), ensemble.missing_left, ensemble.category_start, ensemble.category_left, ensemble.output,
+        ensemble.value, prediction,
+    )  # fmt: skip
+    return prediction
+
+
+@compiled
+def _add_predictions(
+    codes, tree_start, feature, right, node_code, missing, missing_left, category_start, category_left, output, value,
+    prediction,
+):  # fmt: skip
+    for tree in range(len(output)):
+        first = tree_start[tree]
+        for row in range(codes.shape[1]):
+            node = first
+            while feature[node] >= 0:
+                code = codes[feature[node], row]
+                if category_start[node] >= 0:
+                    left = category_left[category_start[node] + code]
+                elif code == missing:
+                    left = missing_left[node]
+                else:
+                    left = code <= node_code[node]
+                node = node + 1 if left else first + right[node]
+            if output[tree] >= 0:
+                prediction[row, output[tree]] += value[node, 0]
+            else:
+                for each in range(prediction.shape[1]):
+                    prediction[row, each] += value[node, each]
 
 
 @compiled

@@ -4,12 +4,16 @@ import functools
 
 import numpy as np
 
+from skked._explanations._tree_ensemble import TreeEnsemble
 from skked._explanations._tree_paths import find_paths
 from skked._explanations._tree_tables import shapley_weights
 
-__all__ = ["COMPILED", "add_leaves", "fill_tables", "find_paths"]
+__all__ = ["COMPILED", "add_leaves", "fill_tables", "find_paths", "predict"]
 
 COMPILED = False
+
+
+predict = TreeEnsemble.predict_codes
 
 
 def _fail_masks(tree, codes, nodes):
