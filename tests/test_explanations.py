@@ -133,6 +133,7 @@ def test_counts_every_model_row_and_says_so_before(table, capsys):
 
 TEACHERS = {
     "boosting": (HistGradientBoostingClassifier(max_iter=10), "tree", "margin"),
+    "forest": (RandomForestClassifier(10, max_depth=5), "tree", "log_odds"),
     "logistic": (LogisticRegression(), "linear", "margin"),
     "network": (make_pipeline(StandardScaler(), MLPClassifier((8, 8), max_iter=400, tol=1e-2)), "network", "log_odds"),
     "bayes": (GaussianNB(), "enumeration", "log_odds"),
@@ -154,7 +155,7 @@ def test_every_engine_plays_the_same_game(table, name, n_classes):
     exact = explain(teacher, X, X[:9], engine="enumeration", **options)
     assert (fast.engine, fast.response) == (engine, response)
     assert fast.phi.shape == (9, 4, n_classes)
-    np.testing.assert_allclose(fast.phi, exact.phi, atol=1e-12 if engine != "network" else 2e-6)
+    np.testing.assert_allclose(fast.phi, exact.phi, atol=2e-6 if name in ("network", "forest") else 1e-12)
     np.testing.assert_allclose(fast.base, exact.base, atol=1e-12)
     np.testing.assert_allclose(fast.base + fast.phi.sum(axis=1), exact.base + exact.phi.sum(axis=1), atol=1e-12)
     np.testing.assert_allclose(fast.phi.sum(axis=2), 0, atol=1e-7)
@@ -196,6 +197,25 @@ def test_steps_that_mix_columns_are_not_looked_through(table, step):
     assert result.engine == "enumeration"
     assert "one by one" in explainer.passed_over_["linear"]
     np.testing.assert_allclose(result.base + result.phi.sum(axis=1), teacher.predict(X[:5])[:, None], atol=1e-12)
+
+
+@pytest.mark.parametrize("n_superfeatures", [6, 13])
+def test_links_of_trees(n_superfeatures):
+    """Exact with few superfeatures; sampled on leaves, not on the teacher, with many."""
+    X, y = load_digits(n_class=3, return_X_y=True)
+    labels = np.arange(64) % n_superfeatures
+    for teacher, response in (
+        (HistGradientBoostingClassifier(max_iter=3, max_leaf_nodes=5), "probability"),
+        (RandomForestClassifier(5, max_depth=3, random_state=0), "log_odds"),
+    ):
+        teacher.fit(X, y)
+        options = {"labels": labels, "background": 4, "response": response}
+        fast = explain(teacher, X, X[:3], **options)
+        exact = explain(teacher, X, X[:3], engine="enumeration", **options)
+        assert fast.engine == "tree"
+        size = np.sqrt(np.mean(exact.phi**2))
+        np.testing.assert_allclose(fast.phi, exact.phi, atol=2e-6 if n_superfeatures < 12 else 0.4 * size)
+        np.testing.assert_allclose(fast.base + fast.phi.sum(axis=1), exact.base + exact.phi.sum(axis=1), atol=1e-12)
 
 
 def test_regressors_and_callables(table):
@@ -549,8 +569,8 @@ def test_other_errors(table, frame):
         fit(engine="tree")
     with pytest.raises(ValueError, match='engine="network" does not apply: a callable'):
         fit(ridge.predict, engine="network")
-    with pytest.raises(ValueError, match="not linear in the leaves"):
-        fit(HistGradientBoostingClassifier(max_iter=2).fit(X, y > 0), engine="tree", response="probability")
+    with pytest.raises(ValueError, match="no link of these trees"):
+        fit(HistGradientBoostingClassifier(max_iter=2).fit(X, y > 0), engine="tree", response="log_odds")
     with pytest.raises(ValueError, match="no decision_function"):
         fit(GaussianNB().fit(X, y > 0), response="margin")
     with pytest.raises(TypeError, match="callable"):

@@ -8,7 +8,7 @@ from joblib import effective_n_jobs
 
 from skked._explanations._background import medoids
 from skked._explanations._coalition_engines import Enumeration, Permutations
-from skked._explanations._exact_engines import LinearEngine, TreeEngine
+from skked._explanations._exact_engines import LinearEngine, TreeEngine, TreeLinkEngine, TreeLinkValues
 from skked._explanations._network import NetworkValues, network_of
 from skked._explanations._pipeline import NotApplicableError, look_through
 from skked._explanations._response import ScoreFunction
@@ -141,7 +141,14 @@ def _inner(problem):
 
 
 def _tree(problem):
-    return TreeEngine(problem, _inner(problem))
+    inner = _inner(problem)
+    try:
+        return TreeEngine(problem, inner)
+    except NotApplicableError:
+        values = TreeLinkValues(problem, inner)
+    if problem.n_superfeatures <= _MAX_PLAYERS and problem.n_coalitions == "auto":
+        return TreeLinkEngine(values)
+    return Coalitions(problem, values, name="tree")
 
 
 def _linear(problem):

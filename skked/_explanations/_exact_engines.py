@@ -4,10 +4,10 @@ import numpy as np
 
 from skked._explanations._additive import additive_parts
 from skked._explanations._errors import NotApplicableError
-from skked._explanations._tree import extract_trees, tree_shapley, why_not_extractable
+from skked._explanations._tree import NotExtractable, TreeGame, extract_trees, why_not_extractable
 from skked._table import take_rows
 
-__all__ = ["LinearEngine", "TreeEngine"]
+__all__ = ["LinearEngine", "TreeEngine", "TreeLinkEngine", "TreeLinkValues"]
 
 _CHECKED_ROWS = 100
 # Agreement of the parts with the teacher, which may compute in float32.
@@ -32,25 +32,14 @@ class TreeEngine:
 
     def __init__(self, problem, inner):
         score = problem.score
-        if score.linear_part is None:
-            raise NotApplicableError(f'response="{score.response}" is not linear in the leaves')
-        self.trees = extract_trees(inner.estimator)
-        if self.trees is None:
-            raise NotApplicableError(why_not_extractable(inner.estimator))
-        if self.trees.space != score.raw_space:
+        trees = _read_trees(inner.estimator)
+        if score.linear_part is None or trees.space != score.raw_space:
             raise NotApplicableError(f'response="{score.response}" is not linear in the leaves of these trees')
-        background, self.weight = problem.many_rows
-        self.background = inner.transform(background)
-        reason = why_not_extractable(inner.estimator, self.background)
-        if reason:
-            raise NotApplicableError(reason)
+        self.game = _tree_game(problem, inner, trees, *problem.many_rows)
         self.inner = inner
-        self.score = score
+        self.linear_part = score.linear_part
         self.n_superfeatures = problem.n_superfeatures
-        self.n_threads = problem.n_threads
-        self.max_bytes = problem.max_bytes
-        raw = self.weight @ self.trees.predict_codes(self.trees.code(self.background))
-        self.base = score.from_raw(raw[None])[0]
+        self.base = score.from_raw(self.game.base[None])[0]
 
     def budget(self, n_samples):
         """No model rows: the leaves are enough."""
@@ -58,18 +47,110 @@ class TreeEngine:
 
     def explain(self, rows):
         """Exact contributions."""
-        raw, _ = tree_shapley(
-            self.trees,
-            self.inner.labels,
-            self.inner.transform(rows),
-            self.background,
-            self.weight,
-            n_threads=self.n_threads,
-            max_bytes=self.max_bytes,
-        )
-        phi = np.zeros((len(raw), self.n_superfeatures, len(self.base)))
-        phi[:, : raw.shape[1]] = self.score.linear_part(raw)
+        phi = _padded(self.linear_part(self.game.shapley(self.inner.transform(rows))), self.n_superfeatures)
         return phi, None, 0, self.name
+
+
+class TreeLinkEngine:
+    """Exact values of links of tree ensembles: probabilities of boosters, log-odds of forests.
+
+    Parameters
+    ----------
+    values : TreeLinkValues
+    """
+
+    name = "tree"
+
+    def __init__(self, values):
+        self.values = values
+        self.base = values.base
+
+    def budget(self, n_samples):
+        """No model rows."""
+        return 0
+
+    def explain(self, rows):
+        """Exact contributions."""
+        values = self.values
+        phi, _ = values.game.link_shapley(values.inner.transform(rows), values.link, values.floor)
+        phi = _padded(phi / values.temperature, values.n_superfeatures)
+        # The link is computed in float32; what is missing to the score is rounding, and is shared.
+        missing = values.full(rows) - self.base - phi.sum(axis=1)
+        return phi + missing[:, None] / values.n_superfeatures, None, 0, self.name
+
+
+class TreeLinkValues:
+    """The game ``v(S) = E_b f(x_S, b_rest)`` of a link of a tree ensemble, without evaluating the teacher.
+
+    Parameters
+    ----------
+    problem : Problem
+    inner : InnerEstimator
+
+    Raises
+    ------
+    NotApplicableError
+        If the trees cannot be read, or the response is another function of them.
+    """
+
+    def __init__(self, problem, inner):
+        score = problem.score
+        trees = _read_trees(inner.estimator)
+        self.link = _LINKS.get((trees.space, score.response))
+        if self.link is None:
+            raise NotApplicableError(f'response="{score.response}" is no link of these trees')
+        background, self.background_weight = problem.few_rows
+        self.game = _tree_game(problem, inner, trees, background, self.background_weight)
+        self.floor = score.floor if score.response == "log_odds" else None
+        self.temperature = score.temperature if score.response == "log_odds" else 1.0
+        self.inner = inner
+        self.full = score
+        self.n_superfeatures = problem.n_superfeatures
+        self.base = self.background_weight @ score(background)
+        empty = self(take_rows(background, slice(1)), np.zeros((1, self.n_superfeatures), bool))[0, 0]
+        if empty.shape != self.base.shape or not np.allclose(empty, self.base, atol=_SAME):
+            raise NotApplicableError("the link that was read does not give the explained scores")
+
+    @property
+    def n_background(self):
+        """int: background rows."""
+        return len(self.background_weight)
+
+    def __call__(self, rows, coalitions):
+        """Values of coalitions, float64 array of shape (n_rows, n_coalitions, n_outputs)."""
+        of_trees = coalitions[:, : self.game.n_groups]
+        values = self.game.coalition_values(self.inner.transform(rows), of_trees, self.link, self.floor)
+        return values / self.temperature
+
+
+_LINKS = {("margin", "probability"): "probability", ("probability", "log_odds"): "mean_log_odds"}
+
+
+def _read_trees(estimator):
+    trees = extract_trees(estimator)
+    if trees is None:
+        raise NotApplicableError(why_not_extractable(estimator))
+    return trees
+
+
+def _tree_game(problem, inner, trees, background, weight):
+    try:
+        return TreeGame(
+            trees,
+            inner.labels,
+            inner.transform(background),
+            weight,
+            n_threads=problem.n_threads,
+            max_bytes=problem.max_bytes,
+        )
+    except NotExtractable as reason:
+        raise NotApplicableError(str(reason)) from reason
+
+
+def _padded(phi, n_superfeatures):
+    """Zeros for the last superfeatures where a pipeline drops all their columns."""
+    missing = n_superfeatures - phi.shape[1]
+    return np.pad(phi, ((0, 0), (0, missing), (0, 0))) if missing else phi
 
 
 class LinearEngine:

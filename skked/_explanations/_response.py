@@ -36,6 +36,9 @@ class ScoreFunction:
         to scores.
     classes : array or None
         Classes of a classifier.
+    floor, temperature : float
+        For ``"log_odds"`` of probabilities ``p`` of C classes: the scores are the centred logarithms of
+        ``(1 - floor) p + floor / C``, divided by the temperature.
     """
 
     function: Callable
@@ -44,6 +47,8 @@ class ScoreFunction:
     from_raw: Callable | None = None
     linear_part: Callable | None = None
     classes: np.ndarray | None = None
+    floor: float = 0.0
+    temperature: float = 1.0
 
     @property
     def raw_space(self):
@@ -125,7 +130,14 @@ def unwrap(estimator):
 def _of_teacher_scores(scores):
     linear = None if scores.response == "log_odds" else partial(scores.from_raw, constant=False)
     return ScoreFunction(
-        scores, scores.response, unwrap(scores.estimator), scores.from_raw, linear, classes=scores.classes_
+        function=scores,
+        response=scores.response,
+        estimator=unwrap(scores.estimator),
+        from_raw=scores.from_raw,
+        linear_part=linear,
+        classes=scores.classes_,
+        floor=scores.floor,
+        temperature=scores.temperature,
     )
 
 
