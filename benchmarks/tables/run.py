@@ -89,7 +89,8 @@ def render(document):
     rows = pd.DataFrame(document["rows"])
     rows["quality"] = 100 * rows["accuracy"].fillna(rows["r2"]) if "r2" in rows else 100 * rows["accuracy"]
     lines = [
-        "| table (rows to train) | | teacher | KED | KD | plain | linear | KED agrees with teacher | KED bytes | teacher bytes |",
+        "| table (rows to train) | | teacher | KED | KD | plain | linear | KED agrees with teacher | KED bytes "
+        "| teacher bytes |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, group in rows.groupby("table", sort=False):

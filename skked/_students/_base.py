@@ -182,7 +182,9 @@ class DistilledStudent(TransformerMixin, BaseEstimator):
             real = stacked(real, training_set(curriculum.unlabelled, encoder, scale))
         chimeric = None
         if curriculum.chimeric is not None:
-            chimeric = training_set(curriculum.chimeric, encoder, scale, trust_teacher=True)
+            per_row = min(len(curriculum.chimeric) / len(real), CHIMERAS_PER_ROW)
+            weight = np.full(len(curriculum.chimeric), min(1.0, 1 / per_row))
+            chimeric = training_set(curriculum.chimeric, encoder, scale, weight=weight)
         architecture, n_superfeatures = self._architecture(encoder, labels, len(real.hard[0]))
         temperatures = (1.0, 1.0) if scale.kind == "identity" else self._temperatures()
         (trained,) = train(
@@ -205,6 +207,7 @@ class DistilledStudent(TransformerMixin, BaseEstimator):
             explanation_temperature=temperatures[1:],
             seeds=[int(seed)],
             chimeric=chimeric,
+            chimeras_per_row=CHIMERAS_PER_ROW,
             validation=validation,
             initial=self._initial(architecture, scale),
             device=self.device,

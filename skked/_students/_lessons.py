@@ -34,6 +34,9 @@ class Lesson:
     phi: np.ndarray | None
     explained: np.ndarray
 
+    def __len__(self):
+        return len(self.scores)
+
 
 @dataclass(frozen=True)
 class Curriculum:
@@ -56,11 +59,12 @@ class Curriculum:
 def teach(
     teaching, X, weight, labels, explainer, *, n_explanations, n_chimeric, swap, within_class, unlabelled, random_state
 ):
-    """Explain the training rows, and make and label chimeras, each by a teacher that did not see them.
+    """Explain the training rows, make chimeras, and label and explain them.
 
-    A row is explained by the teacher of its fold. Chimeras are made inside a fold, so that the fold's teacher saw
-    none of their parts. The folds' bases differ a little; their weighted mean is the base of all, and the rest is
-    shared among the contributions, so that ``base + phi.sum(axis=1)`` stays the score.
+    A training row is explained by the teacher of its fold, which did not see it; chimeras and rows without labels are
+    scored and explained by the teacher of all rows, which is the better one. The folds' bases differ a little; their
+    weighted mean is the base of all, and the rest is shared among the contributions, so that
+    ``base + phi.sum(axis=1)`` stays the score.
 
     Parameters
     ----------
@@ -88,32 +92,29 @@ def teach(
     -------
     Curriculum
     """
-    rng = check_random_state(random_state)
-    n_samples = n_rows(X)
     tutors = _Tutors(teaching, X, weight, labels, explainer, n_explanations)
-    real, chimeras = [], []
     folds = [(fold, np.flatnonzero(teaching.fold_of_row == fold)) for fold in np.unique(teaching.fold_of_row)]
-    for fold, rows in folds:
-        real.append(tutors.lesson(fold, take_rows(X, rows), teaching.scores[rows]))
-        if n_chimeric and len(rows) > 1:
-            mixed, _ = make_chimeric_set(
-                take_rows(X, rows),
-                labels,
-                max(1, round(n_chimeric * len(rows) / n_samples)),
-                swap=swap,
-                y=None if within_class is None else within_class[rows],
-                within_class=within_class is not None,
-                sample_weight=weight[rows],
-                random_state=rng,
-            )
-            chimeras.append(tutors.lesson(fold, mixed))
+    parts = [tutors.lesson(fold, take_rows(X, rows), teaching.scores[rows]) for fold, rows in folds]
     shares = [weight[rows].sum() for _, rows in folds]
-    base = np.average([own for _, own in real], axis=0, weights=shares)
+    base = np.average([own for _, own in parts], axis=0, weights=shares)
     order = np.argsort(np.concatenate([rows for _, rows in folds]))
-    joined = _joined(real, base)
-    by_row = Lesson(X, teaching.scores, None if joined.phi is None else joined.phi[order], joined.explained[order])
+    real = _joined(parts, base)
+    real = Lesson(X, teaching.scores, None if real.phi is None else real.phi[order], real.explained[order])
+    chimeric = None
+    if n_chimeric and len(labels) > 1:
+        mixed, _ = make_chimeric_set(
+            X,
+            labels,
+            n_chimeric,
+            swap=swap,
+            y=within_class,
+            within_class=within_class is not None,
+            sample_weight=weight,
+            random_state=check_random_state(random_state),
+        )
+        chimeric = _joined([tutors.lesson(IN_SAMPLE, mixed)], base)
     others = None if unlabelled is None else _joined([tutors.lesson(IN_SAMPLE, unlabelled)], base)
-    return Curriculum(by_row, _joined(chimeras, base) if chimeras else None, others, base)
+    return Curriculum(real, chimeric, others, base)
 
 
 class _Tutors:

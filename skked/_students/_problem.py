@@ -4,6 +4,7 @@ import contextlib
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from sklearn.base import is_classifier
 from sklearn.model_selection import check_cv
 from sklearn.utils import column_or_1d
@@ -100,9 +101,9 @@ def read_problem(estimator, X, y, sample_weight, X_unlabelled):
 
 def _check_target(y, task):
     if task == "classification":
+        if pd.isna(y).any() or (y.dtype.kind == "f" and np.isinf(y).any()):
+            raise ValueError("Input y contains NaN, None or infinity. Drop the rows without a label.")
         check_classification_targets(y)
-        if y.dtype.kind == "f" and not np.isfinite(y).all():
-            raise ValueError("Input y contains NaN or infinity. Drop the rows without a label.")
         return
     if y.dtype.kind not in "biuf":
         try:

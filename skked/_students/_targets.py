@@ -40,20 +40,8 @@ class TargetScale:
         """Labels in link space, or standardised targets."""
         return (hard - self.shift) / self.scale
 
-    def decisions(self, scores):
-        """The labels that the teacher would give: its most probable class, or its prediction.
 
-        Shape
-        -----
-        scores : (n, C) in link space of the teacher; returns (n, K).
-        """
-        if self.kind == "identity":
-            return self.scores(scores)
-        index = scores.argmax(axis=1)
-        return index[:, None].astype(float) if self.kind == "sigmoid" else np.eye(scores.shape[1])[index]
-
-
-def training_set(lesson, encoder, scale, *, weight=None, hard=None, trust_teacher=False):
+def training_set(lesson, encoder, scale, *, weight=None, hard=None):
     """What the student learns from a lesson.
 
     Parameters
@@ -64,23 +52,20 @@ def training_set(lesson, encoder, scale, *, weight=None, hard=None, trust_teache
     weight : array of shape (n,), optional
         Row weights; 1 by default.
     hard : array of shape (n, K), optional
-        True labels in link space.
-    trust_teacher : bool, default=False
-        Without true labels, take the teacher's decisions for them; otherwise these rows have none.
+        True labels in link space; rows without them learn from the teacher alone.
 
     Returns
     -------
     TrainingSet
     """
-    n_samples = len(lesson.scores)
+    n_samples, soft = len(lesson), scale.scores(lesson.scores)
     weight = np.ones(n_samples) if weight is None else weight
-    has_labels = hard is not None or trust_teacher
     return TrainingSet(
         Z=encoder.transform(lesson.X),
-        hard=scale.decisions(lesson.scores) if hard is None else scale.labels(hard),
-        soft=scale.scores(lesson.scores),
+        hard=np.zeros_like(soft) if hard is None else scale.labels(hard),
+        soft=soft,
         phi=None if lesson.phi is None else scale.differences(lesson.phi),
         weight=weight,
-        hard_weight=weight if has_labels else np.zeros(n_samples),
+        hard_weight=np.zeros(n_samples) if hard is None else weight,
         phi_weight=weight * lesson.explained,
     )

@@ -26,9 +26,10 @@ class KDClassifier(StudentClassifier):
     temperature : float, default=1.0
         T > 0: temperature of the soft targets.
     chimeric : "auto", bool, int or float, default=False
-        Chimeras: rows that mix the superfeatures of several training rows of a fold, labelled and explained by the
-        fold's teacher. A number of rows (int), a multiple of the training rows (float), 5 per row (True), or the
-        same up to 2,000 rows and none beyond ("auto").
+        Chimeras: rows that mix the superfeatures of several training rows. They have no label; the teacher of all rows
+        scores and explains them, and together they weigh as much as the training rows. A number of rows (int), a
+        multiple of the training rows (float), 5 per row (True), or the same up to 2,000 rows and none beyond
+        ("auto").
     swap : float in (0, 1], default=0.3
         Share of the superfeatures that come from other rows; 1 is full recombination.
     within_class : bool, default=False
@@ -202,9 +203,10 @@ class KDRegressor(StudentRegressor):
     distillation_weight : float in [0, 1], default=0.7
         λ: weight of the teacher against the labels.
     chimeric : "auto", bool, int or float, default=False
-        Chimeras: rows that mix the superfeatures of several training rows of a fold, labelled and explained by the
-        fold's teacher. A number of rows (int), a multiple of the training rows (float), 5 per row (True), or the
-        same up to 2,000 rows and none beyond ("auto").
+        Chimeras: rows that mix the superfeatures of several training rows. They have no label; the teacher of all rows
+        scores and explains them, and together they weigh as much as the training rows. A number of rows (int), a
+        multiple of the training rows (float), 5 per row (True), or the same up to 2,000 rows and none beyond
+        ("auto").
     swap : float in (0, 1], default=0.3
         Share of the superfeatures that come from other rows; 1 is full recombination.
     cv : int, splitter, iterable or None, default=5

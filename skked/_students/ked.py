@@ -39,13 +39,14 @@ class KEDClassifier(ExplainingStudent, StudentClassifier):
     explanation_temperature : float, default=1.0
         τ > 0: temperature of the explanations.
     n_explanations : "auto" or int, default="auto"
-        Training rows whose explanations are computed, at most. "auto" is as many as 2,000,000 evaluated rows of the teacher
-        allow: all of them where a closed form applies (tree ensembles, linear teachers). Rows without an explanation
-        learn from labels and soft targets.
+        Training rows whose explanations are computed, at most. "auto" is as many as 2,000,000 rows evaluated by the
+        teacher allow: all of them where a closed form applies (tree ensembles, linear teachers). Rows without an
+        explanation learn from labels and soft targets.
     chimeric : "auto", bool, int or float, default="auto"
-        Chimeras: rows that mix the superfeatures of several training rows of a fold, labelled and explained by the
-        fold's teacher. A number of rows (int), a multiple of the training rows (float), 5 per row (True), or the
-        same up to 2,000 rows and none beyond ("auto").
+        Chimeras: rows that mix the superfeatures of several training rows. They have no label; the teacher of all rows
+        scores and explains them, and together they weigh as much as the training rows. A number of rows (int), a
+        multiple of the training rows (float), 5 per row (True), or the same up to 2,000 rows and none beyond
+        ("auto").
     swap : float in (0, 1], default=0.3
         Share of the superfeatures that come from other rows; 1 is full recombination.
     within_class : bool, default=False
@@ -260,13 +261,14 @@ class KEDRegressor(ExplainingStudent, StudentRegressor):
     explanation_weight : float in [0, 1], default=0.5
         μ: weight of the explanations against the soft targets; 0 turns explanations off.
     n_explanations : "auto" or int, default="auto"
-        Training rows whose explanations are computed, at most. "auto" is as many as 2,000,000 evaluated rows of the teacher
-        allow: all of them where a closed form applies (tree ensembles, linear teachers). Rows without an explanation
-        learn from labels and soft targets.
+        Training rows whose explanations are computed, at most. "auto" is as many as 2,000,000 rows evaluated by the
+        teacher allow: all of them where a closed form applies (tree ensembles, linear teachers). Rows without an
+        explanation learn from labels and soft targets.
     chimeric : "auto", bool, int or float, default="auto"
-        Chimeras: rows that mix the superfeatures of several training rows of a fold, labelled and explained by the
-        fold's teacher. A number of rows (int), a multiple of the training rows (float), 5 per row (True), or the
-        same up to 2,000 rows and none beyond ("auto").
+        Chimeras: rows that mix the superfeatures of several training rows. They have no label; the teacher of all rows
+        scores and explains them, and together they weigh as much as the training rows. A number of rows (int), a
+        multiple of the training rows (float), 5 per row (True), or the same up to 2,000 rows and none beyond
+        ("auto").
     swap : float in (0, 1], default=0.3
         Share of the superfeatures that come from other rows; 1 is full recombination.
     cv : int, splitter, iterable or None, default=5

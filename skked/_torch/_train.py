@@ -236,6 +236,7 @@ def train(
     explanation_temperature,
     seeds,
     chimeric=None,
+    chimeras_per_row=5,
     validation=None,
     initial=None,
     device="auto",
@@ -261,6 +262,8 @@ def train(
         λ, μ, T, τ of each candidate.
     seeds : sequence of int
         Seed of each candidate's first weights; the first one also orders the rows.
+    chimeras_per_row : float
+        Chimeras in a batch per row of the table, at most.
     initial : (coefs, intercepts), optional
         Weights to start from.
     device : str
@@ -299,7 +302,7 @@ def train(
         optimiser = _Adam(parameters.flat, decayed, schedule.alpha)
         rng = np.random.RandomState(seeds[0])
         batch_size = min(schedule.batch_size, n_real)
-        extra_per_batch = int(np.ceil(batch_size * min(n_chimeric / n_real, 5.0)))
+        extra_per_batch = int(np.ceil(batch_size * min(n_chimeric / n_real, chimeras_per_row)))
         n_steps = schedule.max_iter * max(1, -(-n_real // batch_size))
         curves, best = _Curves(n_candidates), _Best(parameters.flat)
         step = 0
