@@ -8,6 +8,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestRegressor
 from typer.testing import CliRunner
 
@@ -96,12 +97,27 @@ def test_demo_writes_only_where_told_and_reports_progress_on_stderr(demonstrated
     )
 
 
+def assert_sums(explained):
+    phi = explained.filter(like="phi[")
+    assert phi.shape[1] > 1
+    np.testing.assert_allclose(explained["base"] + phi.sum(axis=1), explained["score"], atol=1e-5)
+
+
+def test_explanations_of_three_classes_are_those_of_the_predicted_one(demonstrated):
+    out = demonstrated[1] / "results/iris"
+    explained = pd.read_csv(out / "explanations.csv", index_col="row")
+    assert_sums(explained)
+    student = pickle.loads((out / "student.pkl").read_bytes())
+    table = load_iris(as_frame=True).data.loc[explained.index]
+    np.testing.assert_allclose(student.decision_function(table).max(axis=1), explained["score"], atol=1e-5)
+    np.testing.assert_allclose(student.predict_proba(table).max(axis=1), explained["probability"], atol=1e-5)
+
+
 def test_explanations_add_up_and_come_from_the_saved_student(distilled, files):
     result, out = distilled
     assert result.exit_code == 0, result.output
     explained = pd.read_csv(out / "explanations.csv", index_col="row")
-    phi = explained.filter(like="phi[")
-    np.testing.assert_allclose(explained["base"] + phi.sum(axis=1), explained["score"], atol=1e-5)
+    assert_sums(explained)
     student = pickle.loads((out / "student.pkl").read_bytes())
     assert student.memory is None
     table = pd.read_csv(files / "shop.csv").loc[explained.index, ["age", "income", "colour"]]

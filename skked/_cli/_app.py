@@ -1,6 +1,7 @@
 """Commands and their options; everything heavy is imported when a command runs."""
 
-from enum import Enum
+import sys
+from enum import StrEnum, auto
 from pathlib import Path
 from typing import Annotated
 
@@ -19,8 +20,24 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 
-Dataset = Enum("Dataset", {name: name for name in ("breast_cancer", "diabetes", "digits", "iris", "wine")}, type=str)
-Task = Enum("Task", {name: name for name in ("auto", "classification", "regression")}, type=str)
+
+class Dataset(StrEnum):
+    """Tables that ship with scikit-learn."""
+
+    breast_cancer = auto()
+    diabetes = auto()
+    digits = auto()
+    iris = auto()
+    wine = auto()
+
+
+class Task(StrEnum):
+    """What is predicted."""
+
+    auto = "auto"
+    classification = "classification"
+    regression = "regression"
+
 
 Out = Annotated[
     Path | None,
@@ -42,6 +59,9 @@ Debug = Annotated[bool, typer.Option("--debug", help="Print the traceback of an 
 
 def main():
     """Run the command with the arguments of the process."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal without the letters φ or µ shows a question mark.
+        stream.reconfigure(errors="replace")
     app()
 
 
