@@ -392,7 +392,7 @@ def test_set_output_gives_named_contributions(cancer):
 
 def test_metadata_routing_brings_weights_through():
     X, y = make_classification(300, 6, flip_y=0.3, random_state=0)
-    weight = np.where(y == 1, 5.0, 1.0)
+    weight = np.where(y == 1, 20.0, 1.0)
     with sklearn.config_context(enable_metadata_routing=True):
         student = KEDClassifier(superfeatures=3, **QUICK).set_fit_request(sample_weight=True)
         pipeline = make_pipeline(StandardScaler().set_fit_request(sample_weight=False), student)
