@@ -5,6 +5,7 @@
 """
 
 import copy
+from dataclasses import dataclass
 from numbers import Integral, Real
 
 import numpy as np
@@ -26,6 +27,15 @@ SCARCE = 2000
 """Up to this many rows the automatic mode makes chimeras."""
 CHIMERAS_PER_ROW = 5
 """Chimeras that it makes per training row."""
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """Labels and names of the superfeatures, and the score that a model loses to them if that was measured."""
+
+    labels: np.ndarray
+    names: list
+    additive_gap: float = np.nan
 
 
 class DistilledStudent(TransformerMixin, BaseEstimator):
@@ -95,11 +105,11 @@ class DistilledStudent(TransformerMixin, BaseEstimator):
             memory = self._memory()
             problem = read_problem(self, X, y, sample_weight, X_unlabelled)
             teaching = self._teach(problem, memory, seeds[0])
-            labels, names = self._superfeatures(problem, teaching, memory, seeds[1])
-            curriculum = self._curriculum(problem, teaching, labels, memory, seeds[2])
+            grouping = self._superfeatures(problem, teaching, memory, seeds[1])
+            curriculum = self._curriculum(problem, teaching, grouping.labels, memory, seeds[2])
             encoder = TableEncoder().fit(problem.X, codes_target=teaching.scores, sample_weight=problem.weight)
-            network, trained = self._train(problem, curriculum, encoder, labels, seeds[3])
-            self._store(problem, teaching, encoder, network, trained, labels, names)
+            network, trained = self._train(problem, curriculum, encoder, grouping.labels, seeds[3])
+            self._store(problem, teaching, grouping, encoder, network, trained)
         return self
 
     # the steps of fit -------------------------------------------------------------------------------------------
@@ -112,6 +122,7 @@ class DistilledStudent(TransformerMixin, BaseEstimator):
         teacher = self.teacher
         if teacher is None:
             teacher = default_teacher(self._task, problem.X, random_state=int(seed))
+        self._say(f"fitting {type(teacher).__name__} on {len(problem):,} distinct rows, cv={self.cv!r}")
         return memory.cache(cross_fit_teacher, ignore=["n_jobs"])(
             teacher,
             problem.X,
@@ -125,10 +136,10 @@ class DistilledStudent(TransformerMixin, BaseEstimator):
         )
 
     def _superfeatures(self, problem, teaching, memory, seed):
-        """Labels and names of the superfeatures; one that holds all columns where nothing needs them."""
+        """Superfeatures of the columns; one that holds all of them where nothing needs more."""
         if not self._needs_superfeatures(problem):
-            return np.zeros(self.n_features_in_, dtype=int), ["all columns"]
-        labels, names, _ = memory.cache(resolve_superfeatures, ignore=["n_jobs"])(
+            return Grouping(np.zeros(self.n_features_in_, dtype=int), ["all columns"])
+        labels, names, clustering = memory.cache(resolve_superfeatures, ignore=["n_jobs"])(
             self.superfeatures,
             problem.X,
             problem.y,
@@ -137,7 +148,8 @@ class DistilledStudent(TransformerMixin, BaseEstimator):
             random_state=int(seed),
             n_jobs=self.n_jobs,
         )
-        return labels, names
+        self._say(f"{len(names)} superfeatures: {'; '.join(names)}")
+        return Grouping(labels, names, float(getattr(clustering, "additive_gap_", np.nan)))
 
     def _curriculum(self, problem, teaching, labels, memory, seed):
         """What the teacher says about the training rows, chimeras and rows without labels."""
@@ -212,13 +224,14 @@ class DistilledStudent(TransformerMixin, BaseEstimator):
             initial=self._initial(architecture, scale),
             device=self.device,
         )
+        self._say(f"student trained for {len(trained.loss_curve)} epochs, last loss {trained.loss_curve[-1]:.4g}")
         network = StudentNetwork(
             architecture.inputs, trained.coefs, trained.intercepts, scale.scores(curriculum.base), n_superfeatures
         ).rescaled(scale.scale, scale.shift)
         Z = encoder.transform(problem.X)
         return network.centred(Z, problem.weight, over_outputs=scale.kind == "softmax"), trained
 
-    def _store(self, problem, teaching, encoder, network, trained, labels, names):
+    def _store(self, problem, teaching, grouping, encoder, network, trained):
         """Fitted attributes, all at once at the end."""
         self.teacher_ = teaching.full.estimator
         self.encoder_ = encoder
@@ -232,6 +245,10 @@ class DistilledStudent(TransformerMixin, BaseEstimator):
             self.classes_ = problem.classes
 
     # what the steps need ----------------------------------------------------------------------------------------
+
+    def _say(self, message):
+        if self.verbose:
+            print(f"[{type(self).__name__}] {message}", flush=True)
 
     def _explanation_weight(self):
         return 0.0

@@ -157,10 +157,11 @@ class ExplainingStudent(DistilledStudent):
         inputs = [np.flatnonzero(branch == group) for group in range(n_superfeatures)]
         return self._sized(inputs, encoder, n_outputs, [n_outputs] * n_superfeatures), n_superfeatures
 
-    def _store(self, problem, teaching, encoder, network, trained, labels, names):
-        super()._store(problem, teaching, encoder, network, trained, labels, names)
-        self.superfeature_labels_ = labels
-        self.superfeature_names_ = list(names)
+    def _store(self, problem, teaching, grouping, encoder, network, trained):
+        super()._store(problem, teaching, grouping, encoder, network, trained)
+        self.superfeature_labels_ = grouping.labels
+        self.superfeature_names_ = list(grouping.names)
+        self.additive_gap_ = grouping.additive_gap
         base = network.base.astype(np.float64)
         self.explanation_base_ = base if len(base) > 1 else float(base[0])
 

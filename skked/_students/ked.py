@@ -104,6 +104,9 @@ class KEDClassifier(ExplainingStudent, StudentClassifier):
         Names of the superfeatures.
     explanation_base_ : float or ndarray of shape (n_classes,)
         Mean score of the training rows, from which contributions count.
+    additive_gap_ : float
+        What boosting loses, out of fold, when its trees may combine columns only inside a superfeature: nats of
+        log-loss, or R². NaN where it was not measured, as for superfeatures that were given.
     network_ : StudentNetwork
         The student's weights, as numpy arrays.
     encoder_ : TableEncoder
@@ -322,6 +325,9 @@ class KEDRegressor(ExplainingStudent, StudentRegressor):
         Names of the superfeatures.
     explanation_base_ : float
         Mean prediction of the training rows, from which contributions count.
+    additive_gap_ : float
+        What boosting loses, out of fold, when its trees may combine columns only inside a superfeature: nats of
+        log-loss, or R². NaN where it was not measured, as for superfeatures that were given.
     network_ : StudentNetwork
         The student's weights, as numpy arrays.
     encoder_ : TableEncoder

@@ -240,7 +240,6 @@ def train(
     validation=None,
     initial=None,
     device="auto",
-    on_epoch=None,
 ):
     """Train candidates of one architecture on shared batches.
 
@@ -268,8 +267,6 @@ def train(
         Weights to start from.
     device : str
         A torch device or "auto".
-    on_epoch : callable, optional
-        Called with the epoch's number and the mean loss.
 
     Returns
     -------
@@ -307,7 +304,6 @@ def train(
         curves, best = _Curves(n_candidates), _Best(parameters.flat)
         step = 0
         for epoch in range(schedule.max_iter):
-            epoch_loss = 0.0
             for index in _batches(n_real, n_chimeric, batch_size, extra_per_batch, rng):
                 batch = rows.take(torch.as_tensor(index, device=device))
                 phi, activations = students.forward(batch.Z)
@@ -327,8 +323,6 @@ def train(
                 held_out_loss = loss.value(phi, base, held_out) / held_out.weight.sum()
                 curves.validation.append(held_out_loss.cpu().numpy())
                 best.update(parameters.flat, held_out_loss, epoch, schedule.tol)
-            if on_epoch is not None:
-                on_epoch(epoch + 1, float(epoch_loss.mean()))
             if held_out is not None and schedule.n_iter_no_change is not None:
                 if epoch - int(best.epoch.max()) >= schedule.n_iter_no_change:
                     break
