@@ -83,7 +83,7 @@ FRAME_GROUPS = {"first": ["a", "c", "colour"], "second": ["b", "size"], "third":
 def columnwise_steps():
     return ColumnTransformer(
         [
-            ("numbers", make_pipeline(SimpleImputer(add_indicator=True), StandardScaler()), ["b", "a", "c"]),
+            ("numbers", make_pipeline(SimpleImputer(add_indicator=True), StandardScaler()), ["a", "b", "c"]),
             ("texts", OneHotEncoder(handle_unknown="ignore", min_frequency=5), ["colour", "size"]),
             ("bins", KBinsDiscretizer(4, quantile_method="averaged_inverted_cdf"), ["e"]),
             ("dropped", "drop", ["d"]),
@@ -494,12 +494,17 @@ def test_default_background(table):
     weight = np.where(np.arange(300) < 150, 1.0, 0.0)
     linear = GroupShapleyExplainer(LABELS, background_weight=weight).fit(Ridge().fit(X, y), X)
     np.testing.assert_allclose(linear.base_, Ridge().fit(X, y).predict(X[:150]).mean(), atol=1e-12)
-    seen = []
-    GroupShapleyExplainer(LABELS, background_weight=weight, random_state=0).fit(
-        lambda rows: seen.append(rows) or rows[:, 0], X
-    )
-    known = {tuple(row) for row in X[:150]}
-    assert len(seen[0]) <= 100 and all(tuple(row) in known for row in seen[0])
+    for n_weighted, n_expected in ((150, 100), (30, 30)):
+        seen = []
+
+        def teacher(rows, seen=seen):
+            seen.append(rows)
+            return rows[:, 0]
+
+        weight = (np.arange(300) < n_weighted) * 1.0
+        GroupShapleyExplainer(LABELS, background_weight=weight, random_state=0).fit(teacher, X)
+        known = {tuple(row) for row in X[:n_weighted]}
+        assert len(seen[0]) <= n_expected and all(tuple(row) in known for row in seen[0])
 
 
 def test_to_shap(table):

@@ -115,7 +115,7 @@ class Permutations:
         rank = orders.argsort(axis=2)
         prefix = rank[:, :, None, :] < np.arange(1, n_players)[:, None]
         donors = np.stack([np.where(prefix, own, other), np.where(prefix, other, own)])
-        pool = stack_rows(rows, self.values.background)
+        pool = stack_rows(self.values.prepare(rows), self.values.background)
         scores = self.values.score(assemble_rows(pool, donors.reshape(-1, n_players), self.values.labels))
         with_prefix, without_prefix = scores.reshape(2, n, n_pairs, n_players - 1, -1)
         total = (self.values.full(rows)[:, None] - self.background_scores[drawn])[:, :, None]

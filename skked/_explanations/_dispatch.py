@@ -14,7 +14,7 @@ from skked._explanations._pipeline import NotApplicableError, look_through
 from skked._explanations._response import ScoreFunction
 from skked._explanations._sampling import Sampling
 from skked._explanations._shap import ShapEngine
-from skked._explanations._values import MaskedRows
+from skked._explanations._values import MaskedRows, TransformedRows
 from skked._table import n_rows, take_rows
 
 __all__ = ["Coalitions", "Problem", "choose_engine"]
@@ -80,8 +80,13 @@ class Problem:
 
     @cached_property
     def values(self):
-        """The game by assembled rows."""
-        return MaskedRows(self.score, self.labels, *self.few_rows, self.max_bytes)
+        """The game by assembled rows: of the last step of a pipeline where that is the same."""
+        last = (self.n_superfeatures, *self.few_rows, self.max_bytes)
+        try:
+            inner = inner_estimator(self)
+            return TransformedRows(inner, self.score.of_last_step(inner, self.X), *last)
+        except NotApplicableError:
+            return MaskedRows(self.score, self.labels, *last)
 
     def _given(self):
         weight = self._weight_of(self.background, "background row")
@@ -134,14 +139,15 @@ def choose_engine(problem, wanted):
     return Coalitions(problem, problem.values), passed_over
 
 
-def _inner(problem):
+def inner_estimator(problem):
+    """The last estimator behind the explained function, with labels of its columns."""
     if problem.score.from_raw is None:
         raise NotApplicableError("a callable does not show what is inside")
     return look_through(problem.score.estimator, problem.labels, problem.X)
 
 
 def _tree(problem):
-    inner = _inner(problem)
+    inner = inner_estimator(problem)
     try:
         return TreeEngine(problem, inner)
     except NotApplicableError:
@@ -152,11 +158,11 @@ def _tree(problem):
 
 
 def _linear(problem):
-    return LinearEngine(problem, _inner(problem))
+    return LinearEngine(problem, inner_estimator(problem))
 
 
 def _network(problem):
-    inner = _inner(problem)
+    inner = inner_estimator(problem)
     network = network_of(inner.estimator)
     if network is None:
         raise NotApplicableError(f"{type(inner.estimator).__name__} is no network that can be read")

@@ -73,10 +73,7 @@ class TreeLinkEngine:
         """Exact contributions."""
         values = self.values
         phi, _ = values.game.link_shapley(values.inner.transform(rows), values.link, values.floor)
-        phi = _padded(phi / values.temperature, values.n_superfeatures)
-        # The link is computed in float32; what is missing to the score is rounding, and is shared.
-        missing = values.full(rows) - self.base - phi.sum(axis=1)
-        return phi + missing[:, None] / values.n_superfeatures, None, 0, self.name
+        return _padded(phi / values.temperature, values.n_superfeatures), None, 0, self.name
 
 
 class TreeLinkValues:

@@ -1,19 +1,24 @@
 """What is explained: one score function per teacher, in a named space."""
 
+import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from skked._explanations._errors import NotApplicableError
 from skked._explanations._network import network_of
-from skked._table import n_rows
+from skked._table import n_rows, take_rows
 from skked._teachers import TeacherScores
 from skked._teachers._scores import DEFAULT_FLOOR, centred, two_columns
 
 __all__ = ["ScoreFunction", "resolve_response", "unwrap"]
+
+_CHECKED_ROWS = 100
+_SAME = 1e-7
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,41 @@ class ScoreFunction:
     def raw_space(self):
         """str: space of the raw answers."""
         return "probability" if self.response == "log_odds" else self.response
+
+    def of_last_step(self, inner, X):
+        """The same function of transformed rows.
+
+        Parameters
+        ----------
+        inner : InnerEstimator
+            The last step of the pipeline behind this function.
+        X : table
+            Rows on which to compare the two.
+
+        Returns
+        -------
+        ScoreFunction
+
+        Raises
+        ------
+        NotApplicableError
+            If there are no steps before the last one, or the two differ.
+        """
+        if not inner.transformers or not hasattr(inner.estimator, "predict"):
+            raise NotApplicableError("there is no last step to explain in place of the pipeline")
+        if isinstance(self.function, TeacherScores):
+            function = copy.copy(self.function)
+            function.estimator = inner.estimator
+        elif self.response in ("probability", "prediction"):
+            function = inner.estimator.predict_proba if self.response == "probability" else inner.estimator.predict
+        else:
+            raise NotApplicableError("the margins were asked for under another name")
+        last = replace(self, function=function)
+        sample = take_rows(X, slice(_CHECKED_ROWS))
+        expected, found = self(sample), last(inner.transform(sample))
+        if found.shape != expected.shape or not np.allclose(found, expected, rtol=_SAME, atol=_SAME):
+            raise NotApplicableError("the last step alone does not give the scores of the pipeline")
+        return last
 
     def __call__(self, rows):
         """Scores of rows, checked.
