@@ -1,7 +1,9 @@
 """Superfeatures: exact counts, planted partitions, honest gaps, and whatever users call superfeatures."""
 
 import time
+from itertools import product
 
+import networkx
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,8 +27,9 @@ from skked._superfeatures.columns import encode_columns
 from skked._superfeatures.communities import louvain_communities, modularity
 from skked._superfeatures.hessian import hessian_interactions
 from skked._superfeatures.interaction import swap_interactions
-from skked._superfeatures.linkage import LINKAGES, group_columns
+from skked._superfeatures.linkage import LINKAGES, group_columns, tree_from_labels
 from skked._superfeatures.names import superfeature_names
+from skked._superfeatures.target import read_target
 
 PAIRS = np.array([0, 1, 2, 3, 0, 1, 2, 3])
 
@@ -105,11 +108,8 @@ def test_limited_merging_makes_scipys_tree_where_the_limit_does_not_bind(linkage
     X, _ = blocks((3, 3, 3), seed=3)
     affinity = np.abs(spearmanr(X).statistic)
     expected = group_columns(affinity, 3, linkage=linkage, max_size=9)[1]
-    from skked._superfeatures.linkage import _Merging
-
-    merging = _Merging(1 - affinity, linkage)
-    merging.run(1, lambda slot: np.ones(9, dtype=bool))
-    np.testing.assert_allclose(merging.tree()[:, 2:], expected[:, 2:], atol=1e-12)
+    tree = tree_from_labels(affinity, np.zeros(9, dtype=int), linkage=linkage)  # one group: nothing is kept apart
+    np.testing.assert_allclose(tree[:, 2:], expected[:, 2:], atol=1e-12)
 
 
 @pytest.mark.parametrize("method", ["hierarchical", "louvain"])
@@ -295,19 +295,39 @@ def test_hessian_is_that_of_the_log_probabilities():
     np.testing.assert_allclose(found, np.abs(numeric), rtol=1e-3, atol=1e-4)
 
 
-def test_louvain_finds_the_best_modularity_of_small_graphs():
-    from itertools import product
-
+def test_louvain_finds_nearly_the_best_modularity():
     rng = np.random.RandomState(0)
     for _ in range(5):
         weight = rng.rand(7, 7) ** 3
-        weight = weight + weight.T
-        np.fill_diagonal(weight, 0)
-        best = max(
-            modularity(weight, np.array(labels)) for labels in product(range(3), repeat=7) if len(set(labels)) == 3
-        )
+        weight += weight.T
+        every = (np.array(labels) for labels in product(range(3), repeat=7) if len(set(labels)) == 3)
+        best = max(modularity(weight, labels) for labels in every)
         found = louvain_communities(weight, 3, random_state=np.random.RandomState(0))
-        assert modularity(weight, found) >= best - 0.02
+        assert modularity(weight, found) >= best - 0.002
+    graph = networkx.planted_partition_graph(5, 12, 0.5, 0.15, seed=1)
+    theirs = networkx.community.louvain_communities(graph, seed=0)
+    weight = networkx.to_numpy_array(graph, nodelist=range(60))
+    ours = louvain_communities(weight, len(theirs), random_state=np.random.RandomState(0))
+    assert modularity(weight, ours) >= networkx.community.modularity(graph, theirs) - 0.01
+    assert modularity(weight, ours) == pytest.approx(
+        networkx.community.modularity(
+            graph, [np.flatnonzero(ours == group).tolist() for group in range(ours.max() + 1)]
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("y", "is_classifier"),
+    [
+        ([0, 1, 2] * 20, True),
+        ([0.0, 1.0] * 30, True),
+        (["a", "b"] * 30, True),
+        ([0.5, 1.0] * 30, False),
+        (range(60), False),
+    ],
+)
+def test_targets_are_classes_if_texts_or_few_whole_numbers(y, is_classifier):
+    assert read_target(np.array(y))[1] is is_classifier
 
 
 # The estimator.

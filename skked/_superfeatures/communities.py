@@ -7,6 +7,7 @@ from skked._superfeatures.linkage import first_appearance
 __all__ = ["louvain_communities", "modularity"]
 
 _GAIN = 1e-12
+_MAX_TO_MERGE_ALL = 200
 
 
 def louvain_communities(affinity, n_groups, *, random_state, max_size=None):
@@ -16,7 +17,8 @@ def louvain_communities(affinity, n_groups, *, random_state, max_size=None):
     again) finds as many communities as the graph has. If these are more than wanted, the two whose union costs the
     least modularity are merged; if fewer, the community whose best bisection (by the leading eigenvector of its
     modularity matrix [2]_) costs the least is split; single columns then move once more, never emptying a community.
-    So there is always an answer, and no resolution to search for.
+    The same is tried from a single community and, up to 200 columns, from single columns; the best result is kept. So
+    there is always an answer, and no resolution to search for.
 
     Parameters
     ----------
@@ -48,7 +50,15 @@ def louvain_communities(affinity, n_groups, *, random_state, max_size=None):
     """
     benefit = _benefit(affinity)
     limit = len(benefit) if max_size is None else max_size
-    labels = _louvain(benefit, random_state, limit)
+    starts = [_louvain(benefit, random_state, limit), np.zeros(len(benefit), dtype=np.intp)]
+    if len(benefit) <= _MAX_TO_MERGE_ALL:
+        starts.append(np.arange(len(benefit)))
+    found = [_exactly(benefit, start, n_groups, random_state, limit) for start in starts]
+    within_limit = [labels for labels in found if np.bincount(labels).max() <= limit]
+    return max(within_limit, key=lambda labels: np.trace(_summed(benefit, labels)))
+
+
+def _exactly(benefit, labels, n_groups, random_state, limit):
     while labels.max() + 1 > n_groups:
         labels = _merge_cheapest(benefit, labels, limit)
     while labels.max() + 1 < n_groups:
