@@ -26,6 +26,9 @@ _HOME_OF = {
     "distillation_report": "skked._report",
     "agreement_score": "skked._metrics",
     "explanation_agreement_score": "skked._metrics",
+    "export_onnx": "skked._export",
+    "load": "skked._export",
+    "save": "skked._export",
 }
 
 __all__ = sorted(_HOME_OF)

@@ -32,7 +32,7 @@ class KEDClassifier(ExplainingStudent, StudentClassifier):
         with default settings, or an explainer of that kind; it is cloned and given the superfeatures.
     distillation_weight : float in [0, 1], default=0.7
         λ: weight of the teacher against the labels.
-    explanation_weight : float in [0, 1], default=0.5
+    explanation_weight : float in [0, 1], default=0.7
         μ: weight of the explanations against the soft targets; 0 turns explanations off.
     temperature : float, default=1.0
         T > 0: temperature of the soft targets.
@@ -170,7 +170,7 @@ class KEDClassifier(ExplainingStudent, StudentClassifier):
         superfeatures="auto",
         explainer="shapley",
         distillation_weight=0.7,
-        explanation_weight=0.5,
+        explanation_weight=0.7,
         temperature=1.0,
         explanation_temperature=1.0,
         n_explanations="auto",
@@ -261,7 +261,7 @@ class KEDRegressor(ExplainingStudent, StudentRegressor):
         with default settings, or an explainer of that kind; it is cloned and given the superfeatures.
     distillation_weight : float in [0, 1], default=0.7
         λ: weight of the teacher against the labels.
-    explanation_weight : float in [0, 1], default=0.5
+    explanation_weight : float in [0, 1], default=0.7
         μ: weight of the explanations against the soft targets; 0 turns explanations off.
     n_explanations : "auto" or int, default="auto"
         Training rows whose explanations are computed, at most. "auto" is as many as 2,000,000 rows evaluated by the
@@ -384,7 +384,7 @@ class KEDRegressor(ExplainingStudent, StudentRegressor):
         superfeatures="auto",
         explainer="shapley",
         distillation_weight=0.7,
-        explanation_weight=0.5,
+        explanation_weight=0.7,
         n_explanations="auto",
         chimeric="auto",
         swap=0.3,
