@@ -1,0 +1,55 @@
+"""Writing a file so that there is never half of one, and finding the student that it is about."""
+
+import os
+import uuid
+from pathlib import Path
+
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from skked._students._base import DistilledStudent
+
+
+def write_whole(path, content):
+    """Write bytes to a file: all of them, or the file stays as it was.
+
+    Parameters
+    ----------
+    path : str or Path
+    content : bytes
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def fitted_student(estimator):
+    """The fitted student that an estimator is, or that a Pipeline ends in.
+
+    Parameters
+    ----------
+    estimator : student or Pipeline
+
+    Returns
+    -------
+    DistilledStudent
+
+    Raises
+    ------
+    TypeError
+        If there is no student.
+    sklearn.exceptions.NotFittedError
+        If it is not fitted.
+    """
+    student = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
+    if not isinstance(student, DistilledStudent):
+        raise TypeError(
+            f"Expected a student of skked, such as a fitted KEDClassifier, or a Pipeline that ends in one; "
+            f"got {type(student).__name__}."
+        )
+    check_is_fitted(student)
+    return student
