@@ -4,6 +4,11 @@ import itertools
 
 import numpy as np
 
+BLOCK_ROWS = 1024
+"""Rows at a time: their hidden units stay in a processor's cache."""
+FEW_ROWS = 64
+"""Up to here one product with a matrix full of zeros is faster than one small product per branch."""
+
 
 def solve_widths(max_parameters, inputs_per_branch, n_outputs):
     """Width of the hidden layer of every branch that spends a parameter budget.
@@ -101,25 +106,40 @@ class StudentNetwork:
         return sum(array.size for layers in (self.coefs, self.intercepts) for layer in layers for array in layer)
 
     def _fuse(self):
-        """Lay the branches of a layer side by side, so that one matrix product serves them all.
+        """Lay out the weights for the forward pass: all branches as one, for few rows, and each by itself, for many.
 
         Weights are float32, products float64: then a row's score does not depend on the rows beside it.
         """
+        coefs, intercepts = zip(*self.coefs, strict=True), zip(*self.intercepts, strict=True)
+        self._whole = self._joined()
+        self._branches = [
+            _Branch(*branch, self.n_outputs) for branch in zip(self.inputs, coefs, intercepts, strict=True)
+        ]
+
+    def _joined(self):
+        """All branches side by side as one, with zeros between them, so that one product serves them all."""
         n_inputs = max(int(columns.max()) for columns in self.inputs) + 1
         rows = self.inputs
-        fused = []
-        for coefs, intercepts in zip(self.coefs, self.intercepts, strict=True):
-            widths = np.cumsum([0] + [coef.shape[1] for coef in coefs])
-            matrix = np.zeros((n_inputs, widths[-1]))
-            for columns, coef, start, stop in zip(rows, coefs, widths[:-1], widths[1:], strict=True):
+        matrices = []
+        for coefs in self.coefs:
+            ends = np.cumsum([0] + [coef.shape[1] for coef in coefs])
+            matrix = np.zeros((n_inputs, ends[-1]))
+            for columns, coef, start, stop in zip(rows, coefs, ends[:-1], ends[1:], strict=True):
                 matrix[columns, start:stop] = coef
-            fused.append((matrix, np.concatenate(intercepts).astype(np.float64)))
-            rows = [np.arange(start, stop) for start, stop in itertools.pairwise(widths)]
-            n_inputs = widths[-1]
-        self._hidden, (self._heads, self._head_bias) = fused[:-1], fused[-1]
-        by_superfeature = self._heads.reshape(-1, self.n_superfeatures, self.n_outputs)
-        self._score = np.ascontiguousarray(by_superfeature.sum(axis=1))
-        self._score_bias = self.base + self._head_bias.reshape(self.n_superfeatures, self.n_outputs).sum(axis=0)
+            matrices.append(matrix)
+            rows = [np.arange(start, stop) for start, stop in itertools.pairwise(ends)]
+            n_inputs = ends[-1]
+        intercepts = [np.concatenate(layer) for layer in self.intercepts]
+        return _Branch(np.arange(len(matrices[0])), matrices, intercepts, self.n_outputs)
+
+    def _blocks(self, Z):
+        """Blocks of encoded rows with a column of ones, and the branches to read them."""
+        branches = [self._whole] if len(Z) <= FEW_ROWS else self._branches
+        for start in range(0, len(Z), BLOCK_ROWS):
+            block = Z[start : start + BLOCK_ROWS]
+            rows = np.ones((len(block), block.shape[1] + 1))
+            rows[:, :-1] = block
+            yield slice(start, start + BLOCK_ROWS), rows, branches
 
     def hidden(self, Z):
         """Last hidden layer of encoded rows.
@@ -133,12 +153,10 @@ class StudentNetwork:
         -------
         ndarray, shape (n_samples, n_hidden)
         """
-        hidden = Z.astype(np.float64)
-        for matrix, bias in self._hidden:
-            hidden = hidden @ matrix
-            hidden += bias
-            np.maximum(hidden, 0, out=hidden)
-        return hidden
+        parts = [
+            np.hstack([branch.hidden(rows)[:, :-1] for branch in branches]) for _, rows, branches in self._blocks(Z)
+        ]
+        return np.concatenate(parts)
 
     def score(self, Z):
         """Score of encoded rows.
@@ -153,7 +171,12 @@ class StudentNetwork:
         ndarray, shape (n_samples, n_outputs)
             ``z = base + Σ_i φ_i``.
         """
-        return self.hidden(Z) @ self._score + self._score_bias
+        score = np.empty((len(Z), self.n_outputs))
+        score[:] = self.base
+        for where, rows, branches in self._blocks(Z):
+            for branch in branches:
+                score[where] += branch.hidden(rows) @ branch.score
+        return score
 
     def contributions(self, Z):
         """Contributions of the superfeatures to the score of encoded rows.
@@ -168,7 +191,13 @@ class StudentNetwork:
         ndarray, shape (n_samples, n_superfeatures, n_outputs)
             ``φ``.
         """
-        phi = self.hidden(Z) @ self._heads + self._head_bias
+        phi = np.empty((len(Z), self.n_superfeatures * self.n_outputs))
+        for where, rows, branches in self._blocks(Z):
+            start = 0
+            for branch in branches:
+                stop = start + branch.heads.shape[1]
+                phi[where, start:stop] = branch.hidden(rows) @ branch.heads
+                start = stop
         return phi.reshape(len(Z), self.n_superfeatures, self.n_outputs)
 
     def centred(self, Z, weight, *, over_outputs):
@@ -219,6 +248,32 @@ class StudentNetwork:
             base,
             self.n_superfeatures,
         )
+
+
+class _Branch:
+    """One network of a student, in double precision; one more unit per layer, always 1, carries the biases."""
+
+    def __init__(self, columns, coefs, intercepts, n_outputs):
+        self.columns = np.append(columns, -1)
+        self.layers = [_with_unit(coef, bias) for coef, bias in zip(coefs[:-1], intercepts[:-1], strict=True)]
+        self.heads = np.vstack([coefs[-1], intercepts[-1]]).astype(np.float64)
+        self.score = np.ascontiguousarray(self.heads.reshape(len(self.heads), -1, n_outputs).sum(axis=1))
+
+    def hidden(self, rows):
+        """Last hidden layer of rows that end in a 1, and a 1."""
+        hidden = rows.take(self.columns, axis=1)
+        for matrix in self.layers:
+            hidden = hidden @ matrix
+            np.maximum(hidden, np.zeros(hidden.shape), out=hidden)  # an array of zeros is faster than the number
+        return hidden
+
+
+def _with_unit(coef, intercept):
+    matrix = np.zeros((coef.shape[0] + 1, coef.shape[1] + 1))
+    matrix[:-1, :-1] = coef
+    matrix[-1, :-1] = intercept
+    matrix[-1, -1] = 1.0
+    return matrix
 
 
 def _centre_last(array, n_outputs):

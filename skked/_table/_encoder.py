@@ -14,7 +14,7 @@ from skked._table._scaling import mean_and_scale, median_and_scale
 __all__ = ["TableEncoder"]
 
 _LARGEST_SCORE = 1e6  # no encoded number is beyond arcsinh(1e6) = 14.5
-_BLOCK_VALUES = 1 << 20  # values encoded at a time, 8 MiB in float64: stays in cache, bounds the memory
+_BLOCK_VALUES = 1 << 16  # values encoded at a time, 512 KiB in float64: they stay in a processor's cache
 
 
 class TableEncoder(BaseEstimator):
@@ -58,7 +58,7 @@ class TableEncoder(BaseEstimator):
 
     Notes
     -----
-    A number is encoded as ``arcsinh(min(max(z, -1e6), 1e6))``, computed in float64, a missing one as 0. Its centre is
+    A number is encoded as ``arcsinh(min(max(z, -1e6), 1e6))``, z computed in float64, a missing one as 0. Its centre is
     the weighted median; one unit of z is the weighted interquartile range over 1.349 (a standard deviation, if normal)
     or, where that is zero, the median distance of the values that differ from the median: a column that is almost
     always 0 is scaled by its typical other value. The inverse hyperbolic sine is the identity near 0 and a logarithm
@@ -191,14 +191,15 @@ class TableEncoder(BaseEstimator):
     def _encode_block(self, numbers, out):
         z = numbers - self.centre_
         z *= self.scale_
-        np.minimum(z, _LARGEST_SCORE, out=z)
-        np.maximum(z, -_LARGEST_SCORE, out=z)
-        np.arcsinh(z, out=z)
         n_numeric = z.shape[1]
-        if math.isnan(np.vdot(z, z)):  # far cheaper than looking at each value where, mostly, nothing is missing
-            missing = np.isnan(z)
-            z[missing] = 0.0
+        encoded = out[:, :n_numeric]
+        with np.errstate(over="ignore"):  # beyond float32 is infinite, and infinite is the largest score
+            encoded[...] = z
+        np.minimum(encoded, _LARGEST_SCORE, out=encoded)
+        np.maximum(encoded, -_LARGEST_SCORE, out=encoded)
+        np.arcsinh(encoded, out=encoded)
+        out[:, n_numeric:] = 0.0
+        if math.isnan(encoded.sum()):  # far cheaper than looking at each value where, mostly, nothing is missing
+            missing = np.isnan(encoded)
+            encoded[missing] = 0.0
             out[:, n_numeric:] = missing[:, self.indicators_]
-        else:
-            out[:, n_numeric:] = 0.0
-        out[:, :n_numeric] = z
