@@ -28,6 +28,7 @@ _HOME_OF = {
     "explanation_agreement_score": "skked._metrics",
     "export_onnx": "skked._export",
     "load": "skked._export",
+    "register_onnx_converters": "skked._export",
     "save": "skked._export",
 }
 

@@ -104,7 +104,7 @@ class StudentGraph:
         return phi, self.add("Add", total, self.constant(network.base.astype(np.float32), "base_score"))
 
     def conclude(self, phi, score, names):
-        """The outputs, under given names, in the order of :func:`output_names`.
+        """The outputs, under given names, in the order of :func:`output_shapes`.
 
         Parameters
         ----------
@@ -201,8 +201,8 @@ class StudentGraph:
         return name
 
 
-def output_names(student):
-    """Names of a graph's outputs.
+def output_shapes(student):
+    """Names and shapes of a graph's outputs; a length of None is free.
 
     Parameters
     ----------
@@ -210,10 +210,33 @@ def output_names(student):
 
     Returns
     -------
-    list of str
+    dict of str to list
     """
-    answers = ["label", "probabilities"] if is_classifier(student) else ["prediction"]
-    return [*answers, "contributions", "base"] if hasattr(student, "explanation_base_") else answers
+    n_outputs, n_groups = student.network_.n_outputs, student.network_.n_superfeatures
+    shapes = {"prediction": [None, 1]}
+    if is_classifier(student):
+        shapes = {"label": [None], "probabilities": [None, max(2, n_outputs)]}
+    if hasattr(student, "explanation_base_"):
+        shapes["contributions"] = [None, n_groups] if n_outputs == 1 else [None, n_groups, n_outputs]
+        shapes["base"] = [n_outputs]
+    return shapes
+
+
+def output_types(student):
+    """Names and types of a graph's outputs.
+
+    Parameters
+    ----------
+    student : DistilledStudent
+
+    Returns
+    -------
+    dict of str to {"float", "int64", "string"}
+    """
+    types = dict.fromkeys(output_shapes(student), "float")
+    if "label" in types:
+        types["label"] = "string" if onnx_classes(student).dtype == object else "int64"
+    return types
 
 
 def onnx_classes(student):

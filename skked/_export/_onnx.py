@@ -2,18 +2,19 @@
 
 import json
 
-import numpy as np
 from sklearn.base import is_classifier
+from sklearn.pipeline import Pipeline
 
 import skked
 from skked._export._files import fitted_student, write_whole
-from skked._export._graph import LABEL_OPSET, OPSET, StudentGraph, onnx_classes, output_names
+from skked._export._graph import LABEL_OPSET, OPSET, StudentGraph, output_shapes, output_types
+from skked._export._skl2onnx import register_onnx_converters
 from skked._validation import optional_import
 
 IR_VERSION = 8  # the one that came with the operators of OPSET
 
 
-def export_onnx(estimator, path, *, missing=""):
+def export_onnx(estimator, path, *, X=None, missing=""):
     """Write a fitted student as an ONNX file that reads raw columns and explains its predictions.
 
     Parameters
@@ -23,6 +24,9 @@ def export_onnx(estimator, path, *, missing=""):
         are converted by skl2onnx, which must know them.
     path : str or Path
         The file. If it exists it is replaced, at once and as a whole.
+    X : DataFrame of shape (n_samples, n_features), default=None
+        Rows as a Pipeline reads them, from which skl2onnx takes names and types of the inputs. None: all are numbers.
+        A student alone knows its inputs.
     missing : str, default=""
         The text that stands for a missing value in columns of texts; ONNX has no other way to say so. In columns of
         numbers it is NaN.
@@ -53,6 +57,8 @@ def export_onnx(estimator, path, *, missing=""):
     regressor ``prediction`` (n, 1), ``contributions`` and ``base``. Students without explanations have no
     contributions. Labels are integers or texts.
 
+    A Pipeline reads one tensor ``X`` too, or one of shape (n, 1) per column of `X`, its numbers as float.
+
     *Metadata* of the model: ``skked`` (version), ``classes``, ``superfeatures`` (names), ``missing``, the lists as
     JSON.
 
@@ -70,8 +76,11 @@ def export_onnx(estimator, path, *, missing=""):
     """
     onnx = optional_import("onnx", extra="onnx", purpose="Exporting to ONNX")
     student = fitted_student(estimator)
-    _check_missing(student, missing)
-    model = _student_model(student, missing, onnx)
+    if isinstance(estimator, Pipeline) and len(estimator.steps) > 1:
+        model = _pipeline_model(estimator, X)
+    else:
+        _check_missing(student, missing)
+        model = _student_model(student, missing, onnx)
     onnx.helper.set_model_props(model, _metadata(student, missing))
     onnx.checker.check_model(model)
     write_whole(path, model.SerializeToString())
@@ -80,12 +89,9 @@ def export_onnx(estimator, path, *, missing=""):
 def _student_model(student, missing, onnx):
     graph = StudentGraph(student, missing=missing)
     numbers, texts, inputs = _inputs(student, graph, onnx)
-    names = output_names(student)
-    graph.conclude(*graph.contribute(graph.encode(numbers, texts)), names)
+    graph.conclude(*graph.contribute(graph.encode(numbers, texts)), list(output_shapes(student)))
     return onnx.helper.make_model(
-        onnx.helper.make_graph(
-            graph.nodes, type(student).__name__, inputs, _outputs(student, names, onnx), graph.constants
-        ),
+        onnx.helper.make_graph(graph.nodes, type(student).__name__, inputs, _outputs(student, onnx), graph.constants),
         opset_imports=[onnx.helper.make_opsetid("", OPSET), onnx.helper.make_opsetid("ai.onnx.ml", LABEL_OPSET)],
         ir_version=IR_VERSION,
         producer_name="skked",
@@ -124,30 +130,30 @@ def _column_names(student):
     return [f"x{j}" for j in range(student.n_features_in_)] if names is None else [str(name) for name in names]
 
 
-def _outputs(student, names, onnx):
-    n_outputs, n_groups = student.network_.n_outputs, student.network_.n_superfeatures
-    label = onnx.TensorProto.STRING
-    if is_classifier(student) and onnx_classes(student).dtype != object:
-        label = onnx.TensorProto.INT64
-    shapes = {
-        "label": [None],
-        "probabilities": [None, max(2, n_outputs)],
-        "prediction": [None, 1],
-        "contributions": [None, n_groups] if n_outputs == 1 else [None, n_groups, n_outputs],
-        "base": [n_outputs],
-    }
+def _outputs(student, onnx):
+    types = output_types(student)
     return [
-        onnx.helper.make_tensor_value_info(name, label if name == "label" else onnx.TensorProto.FLOAT, shapes[name])
-        for name in names
+        onnx.helper.make_tensor_value_info(name, getattr(onnx.TensorProto, types[name].upper()), shape)
+        for name, shape in output_shapes(student).items()
     ]
+
+
+def _pipeline_model(pipeline, X):
+    """What skl2onnx makes of a Pipeline; in single precision, as some of its operators know no other."""
+    register_onnx_converters()
+    from skl2onnx import to_onnx
+    from skl2onnx.common.data_types import FloatTensorType
+
+    if X is None:
+        return to_onnx(pipeline, initial_types=[("X", FloatTensorType([None, pipeline.n_features_in_]))])
+    doubles = [name for name, dtype in X.dtypes.items() if dtype == "float64"]
+    return to_onnx(pipeline, X[:1].astype(dict.fromkeys(doubles, "float32")))
 
 
 def _metadata(student, missing):
     said = {"skked": skked.__version__, "missing": missing}
     if is_classifier(student):
-        said["classes"] = json.dumps(
-            [label.item() if isinstance(label, np.generic) else label for label in student.classes_]
-        )
+        said["classes"] = json.dumps(student.classes_.tolist())
     if hasattr(student, "superfeature_names_"):
         said["superfeatures"] = json.dumps(student.superfeature_names_)
     return said
