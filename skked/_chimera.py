@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import sparse
 from sklearn.utils import check_random_state
 
-from skked._table import as_table, assemble_rows, n_rows
+from skked._table import as_table, assemble_rows, check_labels, check_weight, n_rows
 from skked._validation import Interval, validate_params
 
 __all__ = ["make_chimeric_set"]
@@ -18,7 +18,7 @@ _FEWEST_DRAWS = 1000
 
 @validate_params(
     {
-        "X": ["array-like"],
+        "X": ["array-like", "sparse matrix"],
         "superfeature_labels": ["array-like"],
         "n_samples": [Interval(numbers.Integral, 1, None, closed="left")],
         "swap": [Interval(numbers.Real, 0, 1, closed="right")],
@@ -128,7 +128,7 @@ class _DonorPool:
     """Rows laid out on a line, class after class, each as long as its weight: a uniform point on it draws a row."""
 
     def __init__(self, n, classes, sample_weight):
-        weight = _check_weight(sample_weight, n)
+        weight = check_weight(sample_weight, n)
         usable = weight > 0
         counts = np.bincount(classes[usable], minlength=classes.max() + 1)
         usable &= counts[classes] > 1
@@ -222,8 +222,8 @@ def _as_rows(X):
         raise TypeError("Sparse data was passed, but dense data is required. Use X.toarray() to convert it.")
     table = as_table(X)
     table = table if isinstance(table, pd.DataFrame) else np.asarray(table)
-    if table.ndim != 2:
-        raise ValueError(f"Expected a table with two dimensions, got an array of shape {table.shape}.")
+    if table.ndim != 2 or n_rows(table) == 0:
+        raise ValueError(f"Expected a table with two dimensions and at least one row, got shape {table.shape}.")
     return table
 
 
@@ -253,13 +253,4 @@ def _check_classes(y, within_class, n):
     y = np.asarray(y)
     if y.shape != (n,):
         raise ValueError(f"Expected y of shape ({n},), one class per row of X, got {y.shape}.")
-    return np.unique(y, return_inverse=True)[1]
-
-
-def _check_weight(sample_weight, n):
-    weight = np.ones(n) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-    if weight.shape != (n,):
-        raise ValueError(f"Expected sample_weight of shape ({n},), got {weight.shape}.")
-    if not np.isfinite(weight).all() or (weight < 0).any():
-        raise ValueError("Expected finite sample_weight values of at least zero; clip negative weights to zero.")
-    return weight
+    return np.unique(check_labels(y), return_inverse=True)[1]

@@ -1,5 +1,6 @@
-"""scikit-learn's parameter validation, imported in this one place, and friendly errors for optional imports."""
+"""scikit-learn's parameter validation, imported in this one place, and what else every entry needs when it fails."""
 
+import contextlib
 import importlib
 
 from sklearn.utils._param_validation import (  # the only private scikit-learn import of the package
@@ -17,9 +18,27 @@ __all__ = [
     "Interval",
     "InvalidParameterError",
     "StrOptions",
+    "all_or_nothing",
     "optional_import",
     "validate_params",
 ]
+
+
+@contextlib.contextmanager
+def all_or_nothing(estimator):
+    """Leave the estimator as it was if the block is left by an exception, Ctrl-C included.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+    """
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
 
 
 def optional_import(module, *, extra, purpose):

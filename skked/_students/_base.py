@@ -17,11 +17,11 @@ from sklearn.utils.validation import check_is_fitted, check_memory
 
 from skked._forward import StudentNetwork, solve_widths
 from skked._students._lessons import teach
-from skked._students._problem import all_or_nothing, read_problem
+from skked._students._problem import read_problem
 from skked._superfeatures import resolve_superfeatures
 from skked._table import TableEncoder, check_table
 from skked._teachers import cross_fit_teacher, default_teacher
-from skked._validation import HasMethods, Interval, StrOptions
+from skked._validation import HasMethods, Interval, StrOptions, all_or_nothing
 
 SCARCE = 2000
 """Up to this many rows the automatic mode makes chimeras."""

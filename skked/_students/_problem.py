@@ -1,6 +1,5 @@
 """What a fit is given, validated and in canonical form."""
 
-import contextlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -127,15 +126,3 @@ def _class_weights(class_weight, classes, index, weight):
         counts = np.bincount(index, weights=weight)
         return weight.sum() / (len(classes) * counts)
     return compute_class_weight(class_weight, classes=classes, y=classes[index])
-
-
-@contextlib.contextmanager
-def all_or_nothing(estimator):
-    """Leave the estimator as it was if the block is left by an exception, Ctrl-C included."""
-    before = dict(vars(estimator))
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise

@@ -8,6 +8,7 @@ one of them; everything else here relies on that.
 from skked._table._canonical import CanonicalRows, canonical_rows, split_strata
 from skked._table._check import as_table, check_table, is_numeric
 from skked._table._encoder import TableEncoder
+from skked._table._row_values import check_labels, check_weight
 from skked._table._rows import assemble_rows, column_names, n_rows, stack_rows, take_rows
 
 __all__ = [
@@ -16,7 +17,9 @@ __all__ = [
     "as_table",
     "assemble_rows",
     "canonical_rows",
+    "check_labels",
     "check_table",
+    "check_weight",
     "column_names",
     "is_numeric",
     "n_rows",

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from skked._table._columns import column_at, has_levels, levels_of, numbers_of
+from skked._table._row_values import check_weight
 from skked._table._rows import n_rows
 
 __all__ = ["CanonicalRows", "canonical_rows", "split_strata"]
@@ -93,7 +94,7 @@ def canonical_rows(X, y=None, sample_weight=None, *, strata=None):
     probability that any two collide is below 3e-8.
     """
     n_samples = n_rows(X)
-    weight = _checked_weight(sample_weight, n_samples)
+    weight = check_weight(sample_weight, n_samples)
     keys = _hash_table(X)
     for extra in (y, strata):
         if extra is not None:
@@ -128,19 +129,6 @@ def split_strata(splits, n_samples):
         side[test] += np.uint64(2)
         stratum = _mix(stratum ^ side)
     return stratum.view(np.int64)
-
-
-def _checked_weight(sample_weight, n_samples):
-    if sample_weight is None:
-        return np.ones(n_samples)
-    weight = np.asarray(sample_weight, dtype=np.float64)
-    if weight.shape != (n_samples,):
-        raise ValueError(f"Expected sample_weight of shape ({n_samples},), got {weight.shape}.")
-    if not np.isfinite(weight).all() or weight.min() < 0:
-        raise ValueError("Expected finite sample_weight values of at least zero; clip negative weights to zero.")
-    if not weight.any():
-        raise ValueError("Every sample_weight is zero: give at least one row a positive weight.")
-    return weight
 
 
 def _as_columns(values):
