@@ -101,7 +101,8 @@ def load(path, *, trusted=()):
     """Read a student from a file of :func:`save`, without running any code from it.
 
     Only types of skked, and the types of numpy, scipy and scikit-learn that skops holds to be safe, are made; a file
-    that names another one is refused before anything is made. Neither torch nor shap is needed.
+    that names another one is refused before anything is made. Neither torch nor shap is needed. A teacher made of
+    trees needs ``trusted=["sklearn.tree._tree.Tree"]``, since skops does not hold scikit-learn's tree to be safe.
 
     Parameters
     ----------
@@ -145,6 +146,7 @@ def load(path, *, trusted=()):
             f"{path} is refused: it holds types that are not trusted: {', '.join(untrusted)}. Loading them could run "
             "code of whoever made the file. If you know what they are and trust the file, name them in `trusted`."
         )
+    student.memory = document["estimator"].memory = None  # a cache is read by unpickling
     if document["teacher"] is not None:
         student.teacher_ = document["teacher"]
     return document["estimator"]
