@@ -21,7 +21,7 @@ class KDClassifier(StudentClassifier):
         the rows of `X`, its soft targets are over-confident. None is a ``HistGradientBoostingClassifier``.
     superfeatures : "auto", int, array-like, dict or clusterer, default="auto"
         Groups of input columns that chimeras recombine; read only if `chimeric`. See :class:`KEDClassifier`.
-    distillation_weight : float in [0, 1], default=0.7
+    distillation_weight : float in [0, 1], default=0.8
         λ: weight of the teacher against the labels.
     temperature : float, default=1.0
         T > 0: temperature of the soft targets.
@@ -47,7 +47,7 @@ class KDClassifier(StudentClassifier):
         Rows per step, chimeras not counted; "auto" is n_samples / 32, at least 32 and at most 1,024.
     learning_rate_init : float, default=0.01
         Largest learning rate of Adam; it rises for 5 % of the steps and falls along half a cosine to zero.
-    alpha : float, default=0.0001
+    alpha : float, default=0.2
         Decoupled weight decay per step and unit of learning rate.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, for teacher and student.
@@ -128,7 +128,7 @@ class KDClassifier(StudentClassifier):
         teacher=None,
         *,
         superfeatures="auto",
-        distillation_weight=0.7,
+        distillation_weight=0.8,
         temperature=1.0,
         chimeric=False,
         swap=0.3,
@@ -139,7 +139,7 @@ class KDClassifier(StudentClassifier):
         max_iter=200,
         batch_size="auto",
         learning_rate_init=0.01,
-        alpha=0.0001,
+        alpha=0.2,
         class_weight=None,
         early_stopping=False,
         validation_fraction=0.1,
@@ -200,7 +200,7 @@ class KDRegressor(StudentRegressor):
         None is a ``HistGradientBoostingRegressor``.
     superfeatures : "auto", int, array-like, dict or clusterer, default="auto"
         Groups of input columns that chimeras recombine; read only if `chimeric`. See :class:`KEDClassifier`.
-    distillation_weight : float in [0, 1], default=0.7
+    distillation_weight : float in [0, 1], default=0.8
         λ: weight of the teacher against the labels.
     chimeric : "auto", bool, int or float, default=False
         Chimeras: rows that mix the superfeatures of several training rows. They have no label; the teacher of all rows
@@ -222,7 +222,7 @@ class KDRegressor(StudentRegressor):
         Rows per step, chimeras not counted; "auto" is n_samples / 32, at least 32 and at most 1,024.
     learning_rate_init : float, default=0.01
         Largest learning rate of Adam; it rises for 5 % of the steps and falls along half a cosine to zero.
-    alpha : float, default=0.0001
+    alpha : float, default=0.2
         Decoupled weight decay per step and unit of learning rate.
     early_stopping : bool, default=False
         Hold out rows of the student's training, and keep the weights of the epoch with the lowest loss on them.
@@ -298,7 +298,7 @@ class KDRegressor(StudentRegressor):
         teacher=None,
         *,
         superfeatures="auto",
-        distillation_weight=0.7,
+        distillation_weight=0.8,
         chimeric=False,
         swap=0.3,
         cv=5,
@@ -307,7 +307,7 @@ class KDRegressor(StudentRegressor):
         max_iter=200,
         batch_size="auto",
         learning_rate_init=0.01,
-        alpha=0.0001,
+        alpha=0.2,
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=20,

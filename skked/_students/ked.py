@@ -30,13 +30,13 @@ class KEDClassifier(ExplainingStudent, StudentClassifier):
     explainer : "shapley" or explainer, default="shapley"
         Where the teacher's explanations come from: its group Shapley values, by a :class:`GroupShapleyExplainer`
         with default settings, or an explainer of that kind; it is cloned and given the superfeatures.
-    distillation_weight : float in [0, 1], default=0.7
+    distillation_weight : float in [0, 1], default=0.8
         λ: weight of the teacher against the labels.
     explanation_weight : float in [0, 1], default=0.7
         μ: weight of the explanations against the soft targets; 0 turns explanations off.
     temperature : float, default=1.0
         T > 0: temperature of the soft targets.
-    explanation_temperature : float, default=1.0
+    explanation_temperature : float, default=3.0
         τ > 0: temperature of the explanations.
     n_explanations : "auto" or int, default="auto"
         Training rows whose explanations are computed, at most. "auto" is as many as 2,000,000 rows evaluated by the
@@ -68,7 +68,7 @@ class KEDClassifier(ExplainingStudent, StudentClassifier):
         Rows per step, chimeras not counted; "auto" is n_samples / 32, at least 32 and at most 1,024.
     learning_rate_init : float, default=0.01
         Largest learning rate of Adam; it rises for 5 % of the steps and falls along half a cosine to zero.
-    alpha : float, default=0.0001
+    alpha : float, default=0.2
         Decoupled weight decay per step and unit of learning rate.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, for teacher and student.
@@ -169,10 +169,10 @@ class KEDClassifier(ExplainingStudent, StudentClassifier):
         *,
         superfeatures="auto",
         explainer="shapley",
-        distillation_weight=0.7,
+        distillation_weight=0.8,
         explanation_weight=0.7,
         temperature=1.0,
-        explanation_temperature=1.0,
+        explanation_temperature=3.0,
         n_explanations="auto",
         chimeric="auto",
         swap=0.3,
@@ -184,7 +184,7 @@ class KEDClassifier(ExplainingStudent, StudentClassifier):
         max_iter=200,
         batch_size="auto",
         learning_rate_init=0.01,
-        alpha=0.0001,
+        alpha=0.2,
         class_weight=None,
         early_stopping=False,
         validation_fraction=0.1,
@@ -259,7 +259,7 @@ class KEDRegressor(ExplainingStudent, StudentRegressor):
     explainer : "shapley" or explainer, default="shapley"
         Where the teacher's explanations come from: its group Shapley values, by a :class:`GroupShapleyExplainer`
         with default settings, or an explainer of that kind; it is cloned and given the superfeatures.
-    distillation_weight : float in [0, 1], default=0.7
+    distillation_weight : float in [0, 1], default=0.8
         λ: weight of the teacher against the labels.
     explanation_weight : float in [0, 1], default=0.7
         μ: weight of the explanations against the soft targets; 0 turns explanations off.
@@ -291,7 +291,7 @@ class KEDRegressor(ExplainingStudent, StudentRegressor):
         Rows per step, chimeras not counted; "auto" is n_samples / 32, at least 32 and at most 1,024.
     learning_rate_init : float, default=0.01
         Largest learning rate of Adam; it rises for 5 % of the steps and falls along half a cosine to zero.
-    alpha : float, default=0.0001
+    alpha : float, default=0.2
         Decoupled weight decay per step and unit of learning rate.
     early_stopping : bool, default=False
         Hold out rows of the student's training, and keep the weights of the epoch with the lowest loss on them.
@@ -383,7 +383,7 @@ class KEDRegressor(ExplainingStudent, StudentRegressor):
         *,
         superfeatures="auto",
         explainer="shapley",
-        distillation_weight=0.7,
+        distillation_weight=0.8,
         explanation_weight=0.7,
         n_explanations="auto",
         chimeric="auto",
@@ -395,7 +395,7 @@ class KEDRegressor(ExplainingStudent, StudentRegressor):
         max_iter=200,
         batch_size="auto",
         learning_rate_init=0.01,
-        alpha=0.0001,
+        alpha=0.2,
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=20,
