@@ -565,7 +565,7 @@ def test_other_errors(table, frame):
     def fit(teacher=ridge, X=X, labels=LABELS, **options):
         return GroupShapleyExplainer(labels, **options).fit(teacher, X)
 
-    with pytest.raises(ValueError, match="5 features"):
+    with pytest.raises(ValueError, match="6 columns of X, got 5"):
         fit(background=X[:5, :5])
     with pytest.raises(ValueError, match="kind of X"):
         fit(background=frame)

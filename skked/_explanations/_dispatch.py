@@ -15,7 +15,7 @@ from skked._explanations._response import ScoreFunction
 from skked._explanations._sampling import Sampling
 from skked._explanations._shap import ShapEngine
 from skked._explanations._values import MaskedRows, TransformedRows
-from skked._table import n_rows, take_rows
+from skked._table import check_weight, n_rows, take_rows
 
 __all__ = ["Coalitions", "Problem", "choose_engine"]
 
@@ -93,16 +93,7 @@ class Problem:
         return self.background, weight / weight.sum()
 
     def _weight_of(self, table, what):
-        n = n_rows(table)
-        if self.background_weight is None:
-            return np.ones(n)
-        weight = np.asarray(self.background_weight, dtype=np.float64)
-        if weight.shape != (n,) or not (weight >= 0).all() or not 0 < weight.sum() < np.inf:
-            raise ValueError(
-                f"Expected background_weight as {n} finite weights >= 0 with a positive sum, one per {what}, got shape "
-                f"{weight.shape} and sum {weight.sum():.4g}."
-            )
-        return weight
+        return check_weight(self.background_weight, n_rows(table), name="background_weight", of=what)
 
 
 def choose_engine(problem, wanted):

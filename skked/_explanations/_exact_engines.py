@@ -124,6 +124,8 @@ _LINKS = {("margin", "probability"): "probability", ("probability", "log_odds"):
 
 
 def _read_trees(estimator):
+    if len(getattr(estimator, "classes_", ())) == 1:
+        raise NotApplicableError(f"{type(estimator).__name__} knows one class only, and says it of every row")
     trees = extract_trees(estimator)
     if trees is None:
         raise NotApplicableError(why_not_extractable(estimator))

@@ -14,7 +14,7 @@ from skked._explanations._explanation import GroupExplanation
 from skked._explanations._response import resolve_response
 from skked._explanations._superfeature_labels import labels_and_names
 from skked._table import check_table, n_rows
-from skked._validation import Interval, StrOptions
+from skked._validation import Interval, StrOptions, all_or_nothing
 
 __all__ = ["GroupShapleyExplainer"]
 
@@ -206,9 +206,15 @@ class GroupShapleyExplainer(BaseEstimator):
         ValueError
             If the superfeatures are no partition of the columns, the background has other columns than `X`, or a
             forced engine does not apply to this teacher.
+        TypeError
+            If the teacher or the superfeatures are nothing of the kinds above.
         """
         self._validate_params()
-        X = check_table(self, X, reset=True)
+        with all_or_nothing(self):
+            self._fit(teacher, check_table(self, X, reset=True))
+        return self
+
+    def _fit(self, teacher, X):
         labels, names = labels_and_names(self.superfeatures, X)
         score = resolve_response(teacher, self.response, X)
         problem = Problem(
@@ -230,7 +236,6 @@ class GroupShapleyExplainer(BaseEstimator):
         self.superfeature_names_ = names
         self.response_ = score.response
         self._output_names = _output_names(score.classes, len(self.base_))
-        return self
 
     def budget(self, n_samples):
         """Model rows that an explanation will evaluate at most.
@@ -283,14 +288,24 @@ class GroupShapleyExplainer(BaseEstimator):
         """Background rows as a table like `X`, or the number of medoids asked for, or None."""
         if self.background is None:
             return None
-        if isinstance(self.background, Integral):
+        if isinstance(self.background, Integral) and not isinstance(self.background, bool):
             if self.background < 1:
                 raise ValueError(f"background={self.background} is no number of rows; expected at least 1.")
             return int(self.background)
+        if np.ndim(self.background) != 2:
+            raise ValueError(
+                "Expected background as None, a number of rows, or a table of rows like X, got "
+                f"{type(self.background).__name__} with {np.ndim(self.background)} dimension(s)."
+            )
         if isinstance(X, np.ndarray) == hasattr(self.background, "columns"):
             raise ValueError(
                 f"Expected background rows of the kind of X ({type(X).__name__}), got "
                 f"{type(self.background).__name__}. Pass both as arrays or both as DataFrames."
+            )
+        if np.shape(self.background)[1] != X.shape[1]:
+            raise ValueError(
+                f"Expected background rows with the {X.shape[1]} columns of X, got {np.shape(self.background)[1]}. "
+                "Take them from the table that the teacher was fitted on."
             )
         return check_table(self, self.background, reset=False)
 

@@ -13,7 +13,7 @@ from skked._explanations._errors import NotApplicableError
 from skked._explanations._network import network_of
 from skked._table import n_rows, take_rows
 from skked._teachers import TeacherScores
-from skked._teachers._scores import DEFAULT_FLOOR, centred, two_columns
+from skked._teachers._scores import DEFAULT_FLOOR, CarefulAnswers, centred, real_numbers, two_columns
 
 __all__ = ["ScoreFunction", "resolve_response", "unwrap"]
 
@@ -88,8 +88,8 @@ class ScoreFunction:
             function = inner.estimator.predict_proba if self.response == "probability" else inner.estimator.predict
         else:
             raise NotApplicableError("the margins were asked for under another name")
-        last = replace(self, function=function)
         sample = take_rows(X, slice(_CHECKED_ROWS))
+        last = replace(self, function=_careful(function))
         expected, found = self(sample), last(inner.transform(sample))
         if found.shape != expected.shape or not np.allclose(found, expected, rtol=_SAME, atol=_SAME):
             raise NotApplicableError("the last step alone does not give the scores of the pipeline")
@@ -103,7 +103,7 @@ class ScoreFunction:
         ValueError
             If the teacher gives another number of rows, more than two dimensions, or values that are not finite.
         """
-        scores = np.asarray(self.function(rows), dtype=np.float64)
+        scores = real_numbers(self.function(rows), type(self.estimator or self.function).__name__)
         expected = n_rows(rows)
         if scores.ndim not in (1, 2) or scores.shape[0] != expected:
             raise ValueError(
@@ -133,6 +133,17 @@ def resolve_response(teacher, response, X):
     -------
     ScoreFunction
     """
+    score = _resolved(teacher, response, X)
+    return replace(score, function=_careful(score.function))
+
+
+def _careful(function):
+    return function if isinstance(function, TeacherScores) else CarefulAnswers(function)
+
+
+def _resolved(teacher, response, X):
+    if isinstance(teacher, type):
+        raise TypeError(f"Expected a fitted teacher, got the class {teacher.__name__}. Make one and fit it first.")
     if isinstance(teacher, TeacherScores):
         _refuse_unless(response, ("auto", teacher.response), f"teacher scores, whose response is {teacher.response!r}")
         return _of_teacher_scores(teacher)
@@ -235,4 +246,4 @@ def _as_columns(values):
 
 def _refuse_unless(response, allowed, what):
     if response not in allowed:
-        raise ValueError(f"response={response!r} does not apply to {what}; use one of {', '.join(map(repr, allowed))}.")
+        raise ValueError(f"response={response!r} does not apply to {what}; use {' or '.join(map(repr, allowed))}.")

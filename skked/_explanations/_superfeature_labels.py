@@ -1,6 +1,7 @@
 """From what users call superfeatures to labels and names."""
 
 from collections.abc import Mapping
+from numbers import Integral
 
 import numpy as np
 
@@ -32,9 +33,15 @@ def labels_and_names(superfeatures, X):
         If the superfeatures are no partition of the columns.
     """
     names = column_names(X)
+    if isinstance(superfeatures, (str, type)) or not (hasattr(superfeatures, "__len__") or _has_labels(superfeatures)):
+        fitted = " (fit the clusterer first)" if hasattr(superfeatures, "fit") else ""
+        raise TypeError(
+            "Expected superfeatures as one label per column, {name: columns}, lists of columns or a fitted clusterer "
+            f"with labels_, got {superfeatures!r}{fitted}."
+        )
     if isinstance(superfeatures, Mapping):
         return _labels_of_groups(list(superfeatures.values()), names), [str(name) for name in superfeatures]
-    if hasattr(superfeatures, "labels_"):
+    if _has_labels(superfeatures):
         labels = _checked_labels(superfeatures.labels_, len(names))
         given = getattr(superfeatures, "superfeatures_", None)
         return labels, list(given) if isinstance(given, Mapping) else _names_of(labels, names)
@@ -45,19 +52,24 @@ def labels_and_names(superfeatures, X):
     return labels, _names_of(labels, names)
 
 
+def _has_labels(superfeatures):
+    return hasattr(superfeatures, "labels_") and not isinstance(superfeatures, type)
+
+
 def _checked_labels(labels, n_features):
     array = np.asarray(labels)
     if array.shape != (n_features,) or array.dtype.kind not in "iu":
         raise ValueError(
             f"Expected superfeature labels as {n_features} integers, one per column of X, got an array of shape "
-            f"{array.shape} and dtype {array.dtype}."
+            f"{array.shape} and dtype {array.dtype}. Groups may also be given as {{name: columns}}."
         )
     n_groups = int(array.max()) + 1
     absent = np.setdiff1d(np.arange(n_groups), array)
     if array.min() < 0 or len(absent):
+        without = f" without {absent.tolist()}" if len(absent) else ""
         raise ValueError(
             f"Expected superfeature labels 0, 1, ..., M - 1, each used at least once, got values from {array.min()} to "
-            f"{array.max()} without {absent.tolist()}. Renumber them with np.unique(labels, return_inverse=True)[1]."
+            f"{array.max()}{without}. Renumber them with np.unique(labels, return_inverse=True)[1]."
         )
     return array.astype(np.intp)
 
@@ -66,7 +78,10 @@ def _labels_of_groups(groups, names):
     labels = np.full(len(names), -1, dtype=np.intp)
     position = {name: j for j, name in enumerate(names)}
     for g, group in enumerate(groups):
-        columns = [_column(column, position) for column in ([group] if isinstance(group, str) else group)]
+        if not (isinstance(group, (str, Integral)) or np.iterable(group)):
+            raise TypeError(f"Expected superfeature number {g} to be a list of columns, got {group!r}.")
+        alone = isinstance(group, (str, Integral))
+        columns = [_column(column, position) for column in ([group] if alone else group)]
         repeated = [names[j] for j in columns if labels[j] >= 0]
         if repeated or len(set(columns)) < len(columns) or not columns:
             what = f"{repeated or 'a column'} is in two of them, or twice in one" if columns else f"number {g} is empty"

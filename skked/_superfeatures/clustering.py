@@ -13,7 +13,7 @@ from skked._superfeatures.linkage import LINKAGES, group_columns, size_limit, tr
 from skked._superfeatures.names import superfeature_names
 from skked._superfeatures.rows import sample_rows
 from skked._table import check_table
-from skked._validation import Interval, StrOptions
+from skked._validation import Interval, StrOptions, all_or_nothing
 
 __all__ = ["SuperfeatureClustering"]
 
@@ -189,7 +189,11 @@ class SuperfeatureClustering(BaseEstimator):
             If there are fewer columns than superfeatures, or `max_size` leaves columns without a place.
         """
         self._validate_params()
-        X = check_table(self, X, reset=True)
+        with all_or_nothing(self):
+            self._fit(check_table(self, X, reset=True), y, sample_weight, teacher)
+        return self
+
+    def _fit(self, X, y, sample_weight, teacher):
         random_state = check_random_state(self.random_state)
         rows = sample_rows(X, y, sample_weight, teacher, n_rows=self.subsample, random_state=random_state)
         self._check_sizes(rows.n_columns)
@@ -203,7 +207,6 @@ class SuperfeatureClustering(BaseEstimator):
             for group, name in enumerate(names)
         }
         self.additive_gap_, self.additive_gap_error_ = gap, error
-        return self
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

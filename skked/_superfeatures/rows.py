@@ -5,7 +5,6 @@ from functools import cached_property
 import numpy as np
 from sklearn.base import is_classifier, is_regressor
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils.validation import _check_sample_weight
 
 from skked._superfeatures.affinities import mutual_information, rank_association
 from skked._superfeatures.columns import encode_columns
@@ -13,8 +12,8 @@ from skked._superfeatures.gap import AdditiveGap
 from skked._superfeatures.hessian import hessian_interactions
 from skked._superfeatures.interaction import swap_interactions
 from skked._superfeatures.target import read_target
-from skked._table import assemble_rows, column_names, take_rows
-from skked._teachers import TeacherScores
+from skked._table import assemble_rows, check_weight, column_names, take_rows
+from skked._teachers import TeacherScores, check_scores
 
 __all__ = ["SampledRows", "sample_rows"]
 
@@ -45,17 +44,17 @@ def sample_rows(X, y, sample_weight, teacher, *, n_rows, random_state):
     SampledRows
         In the order of X.
     """
-    weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+    weight = check_weight(sample_weight, len(X))
     kept = np.flatnonzero(weight > 0)
-    if len(kept) == 0:
-        raise ValueError("Every sample_weight is zero: give at least one row a positive weight.")
+    if not (teacher is None or callable(teacher) or hasattr(teacher, "predict")) or isinstance(teacher, type):
+        raise TypeError(f"Expected teacher to be a fitted estimator or a function of rows, got {teacher!r}.")
     if len(kept) > n_rows:
         kept = np.sort(random_state.choice(kept, n_rows, replace=False))
     target, is_classes = None, None
     if y is not None:
         target, is_classes = read_target(y, is_classifier=_task_of(teacher))
         if len(target) != len(weight):
-            raise ValueError(f"Expected one target per row ({len(weight)}), got {len(target)}.")
+            raise ValueError(f"Expected one target per row of X ({len(weight)}), got {len(target)}.")
         target = target[kept]
     return SampledRows(take_rows(X, kept), target, is_classes, weight[kept], teacher, random_state)
 
@@ -180,19 +179,23 @@ class SampledRows:
             return (model.decision_function if self.is_classifier else model.predict), self.judge.matrix_
         if hasattr(teacher, "predict"):
             return TeacherScores(teacher, self.X), self.X
-        if callable(teacher):
-            return teacher, self.X
-        raise TypeError(f"Expected teacher to be a fitted estimator or a function of rows, got {teacher!r}.")
+        return lambda rows: check_scores(teacher(rows), len(rows), getattr(teacher, "__name__", "teacher")), self.X
 
     def _checked(self, affinity):
-        affinity = np.array(affinity, dtype=np.float64)
+        try:
+            affinity = np.array(affinity, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"Expected an affinity made of numbers, got {affinity!r}.") from error
         if affinity.shape != (self.n_columns, self.n_columns):
             raise ValueError(
                 f"Expected an affinity of shape {(self.n_columns, self.n_columns)}, one row and one column per column "
                 f"of X, got {affinity.shape}."
             )
         if not np.isfinite(affinity).all() or affinity.min() < 0:
-            raise ValueError("Expected finite affinities of at least zero; larger means closer.")
+            raise ValueError(
+                f"Expected finite affinities of at least zero, got values from {affinity.min()} to {affinity.max()}; "
+                "larger means closer."
+            )
         if not np.allclose(affinity, affinity.T):
             raise ValueError("Expected a symmetric affinity; use (A + A.T) / 2.")
         return (affinity + affinity.T) / 2

@@ -1,6 +1,7 @@
 """What a target column asks for: classes or numbers."""
 
 import numpy as np
+import pandas as pd
 from sklearn.utils.validation import column_or_1d
 
 __all__ = ["read_target"]
@@ -31,7 +32,11 @@ def read_target(y, *, is_classifier=None):
         If ``y`` has several columns, or missing or infinite values.
     """
     y = column_or_1d(y)
+    if y.dtype.kind in "Mmc":
+        raise TypeError(f"Expected a target of classes or numbers, got {y.dtype}. Turn it into numbers first.")
     numeric = y.dtype.kind in "iuf"
+    if not numeric and pd.isna(y).any():
+        raise ValueError("Expected a target without missing values: drop the rows where y is missing.")
     if numeric and not np.isfinite(y).all():
         raise ValueError("Expected a target without missing or infinite values: drop the rows where y is not finite.")
     classes, codes = np.unique(y if numeric else y.astype(str), return_inverse=True)

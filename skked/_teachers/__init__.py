@@ -11,6 +11,6 @@
 from skked._teachers._calibration import calibrate
 from skked._teachers._cross_fit import CrossFit, cross_fit_teacher
 from skked._teachers._default import default_teacher
-from skked._teachers._scores import TeacherScores
+from skked._teachers._scores import TeacherScores, check_scores
 
-__all__ = ["CrossFit", "TeacherScores", "calibrate", "cross_fit_teacher", "default_teacher"]
+__all__ = ["CrossFit", "TeacherScores", "calibrate", "check_scores", "cross_fit_teacher", "default_teacher"]

@@ -9,6 +9,8 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from skked._table import take_rows
+
 # Mixed into the probabilities of teachers that give nothing else, where no held-out rows can choose it.
 DEFAULT_FLOOR = 1e-3
 # A class that this teacher never saw stands this many nats below the mean of the classes that it knows: its
@@ -350,7 +352,7 @@ def _check_columns(estimator, rows):
 
 def _some_rows(rows, n):
     index = np.unique(np.linspace(0, len(rows) - 1, min(n, len(rows))).astype(int))
-    return rows.iloc[index] if hasattr(rows, "iloc") else rows[index]
+    return take_rows(rows, index)
 
 
 def _same_table(before, after):
@@ -359,9 +361,40 @@ def _same_table(before, after):
     return np.array_equal(before, after, equal_nan=before.dtype.kind == "f")
 
 
+def real_numbers(answer, name):
+    """Make float64 of an answer and refuse what holds no real numbers."""
+    try:
+        values = np.asarray(answer)
+        if answer is None or values.dtype.kind not in "biufO":
+            raise TypeError(f"{values.dtype} is no type of real numbers")
+        return values.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        what = "None" if answer is None else f"a {type(answer).__name__}"
+        raise TypeError(
+            f"The teacher {name} answered {what} that holds no real numbers; expected an array of them, one row per "
+            "row asked for. Check what its predict, predict_proba or decision_function returns."
+        ) from error
+
+
+class CarefulAnswers:
+    """A function of rows that gets copies if it wrote into those of its first call."""
+
+    def __init__(self, function):
+        self.function = function
+        self.writes = None
+
+    def __call__(self, rows):
+        if self.writes is False:
+            return self.function(rows)
+        handed = rows.copy()
+        answer = self.function(handed)
+        self.writes = self.writes or not _same_table(rows, handed)
+        return answer
+
+
 def _numbers(answer, name):
     """Make float64 of an answer and refuse what is not finite."""
-    values = np.asarray(answer, dtype=np.float64)
+    values = real_numbers(answer, name)
     if not np.isfinite(values).all():
         bad = int(values.size - np.isfinite(values).sum())
         raise ValueError(
@@ -369,6 +402,17 @@ def _numbers(answer, name):
             "Check its input for missing or huge values, and how it was fitted."
         )
     return values
+
+
+def check_scores(answer, n_rows, name):
+    """Make a finite float64 array of shape (n_rows, n_outputs) of what a function answered."""
+    values = _numbers(answer, name)
+    if values.ndim not in (1, 2) or len(values) != n_rows:
+        raise ValueError(
+            f"The teacher {name} gave scores of shape {values.shape} for {n_rows} rows; expected ({n_rows},) or "
+            f"({n_rows}, n_outputs)."
+        )
+    return values.reshape(n_rows, -1)
 
 
 def _checked_predictions(answer, n_rows, name):
