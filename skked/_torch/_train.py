@@ -314,9 +314,10 @@ def train(
             epoch_loss = loss.value(phi, base, batch) / len(index)
             curves.training.append(epoch_loss.cpu().numpy())
             if not np.isfinite(curves.training[-1]).all():
-                raise FloatingPointError(
-                    f"The student's loss became {curves.training[-1]} in epoch {epoch + 1}. Lower "
-                    f"learning_rate_init={schedule.learning_rate_init} or look for huge values in the table."
+                raise ValueError(
+                    f"The student's loss became {curves.training[-1][0]} in epoch {epoch + 1}; expected finite ones. "
+                    f"Lower learning_rate_init={schedule.learning_rate_init} or alpha={schedule.alpha}, or take "
+                    "temperatures nearer to 1."
                 )
             if held_out is not None:
                 phi, _ = students.forward(held_out.Z)
