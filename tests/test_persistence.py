@@ -14,13 +14,14 @@ import pandas as pd
 import pytest
 import skops.io
 from lightgbm import LGBMClassifier
+from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from skked import KDClassifier, KEDClassifier, KEDRegressor, SuperfeatureClustering, load, save
@@ -44,7 +45,10 @@ def rows():
 
 @pytest.fixture(scope="module")
 def student(rows):
-    return KEDClassifier(**QUICK, cv=2).fit(*rows)
+    codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+    numbers = make_column_transformer((codes, ["colour", "kind"]), ("passthrough", ["size", "open"]))
+    teacher = make_pipeline(numbers, DecisionTreeClassifier(max_depth=3, random_state=0))
+    return KEDClassifier(teacher, **QUICK).fit(*rows)
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +112,7 @@ def test_regressors_dense_students_and_pipelines_come_back(tmp_path):
 
 def test_the_teacher_stays_at_home_unless_asked(tmp_path):
     X, y = load_breast_cancer(return_X_y=True)
-    forest = RandomForestClassifier(20, random_state=0).fit(X, y)
+    forest = RandomForestClassifier(20, max_depth=6, random_state=0).fit(X, y)
     student = KEDClassifier(FrozenEstimator(forest), **QUICK, n_explanations=5).fit(X, y)
     path = tmp_path / "student.skops"
     save(student, path)
