@@ -569,7 +569,7 @@ def test_other_errors(table, frame):
         fit(background=X[:5, :5])
     with pytest.raises(ValueError, match="kind of X"):
         fit(background=frame)
-    with pytest.raises(ValueError, match="one per background row"):
+    with pytest.raises(ValueError, match="background row"):
         fit(background=X[:5], background_weight=[1.0, 2.0])
     with pytest.raises(ValueError, match="does not apply to a regressor"):
         fit(response="margin")

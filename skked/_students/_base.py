@@ -16,6 +16,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, check_memory
 
 from skked._forward import StudentNetwork, solve_widths
+from skked._students._feasible import check_feasible, n_held_out
 from skked._students._lessons import teach
 from skked._students._problem import read_problem
 from skked._superfeatures import resolve_superfeatures
@@ -67,7 +68,7 @@ class DistilledStudent(TransformerMixin, BaseEstimator):
         "tol": [Interval(Real, 0, None, closed="left")],
         "warm_start": ["boolean"],
         "memory": [str, HasMethods(["cache"]), None],
-        "n_jobs": [Integral, None],
+        "n_jobs": [Interval(Integral, None, -1, closed="right"), Interval(Integral, 1, None, closed="left"), None],
         "device": [str],
         "verbose": ["verbose"],
         "random_state": ["random_state"],
@@ -104,6 +105,7 @@ class DistilledStudent(TransformerMixin, BaseEstimator):
             seeds = check_random_state(self.random_state).randint(np.iinfo(np.int32).max, size=4)
             memory = self._memory()
             problem = read_problem(self, X, y, sample_weight, X_unlabelled)
+            check_feasible(self, problem)
             teaching = self._teach(problem, memory, seeds[0])
             grouping = self._superfeatures(problem, teaching, memory, seeds[1])
             curriculum = self._curriculum(problem, teaching, grouping.labels, memory, seeds[2])
@@ -176,7 +178,7 @@ class DistilledStudent(TransformerMixin, BaseEstimator):
         return self._n_chimeric(len(problem)) > 0
 
     def _n_chimeric(self, n_samples):
-        if self.chimeric is False or (self.chimeric == "auto" and n_samples > SCARCE):
+        if self.chimeric is False or (self.chimeric == "auto" and not 1 < n_samples <= SCARCE):
             return 0
         if self.chimeric in ("auto", True):
             return CHIMERAS_PER_ROW * n_samples
@@ -282,14 +284,9 @@ class DistilledStudent(TransformerMixin, BaseEstimator):
         """Rows to train on, and rows that choose the best epoch if ``early_stopping``."""
         if not self.early_stopping:
             return real, None
-        n_held_out = int(np.ceil(self.validation_fraction * len(real)))
-        if not 0 < n_held_out < len(real):
-            raise ValueError(
-                f"early_stopping holds out {n_held_out} of {len(real)} rows, which leaves none to train on. "
-                "Lower validation_fraction or give more rows."
-            )
+        held_out = n_held_out(self, len(real))
         order = np.random.RandomState(seed).permutation(len(real))
-        return real.take(np.sort(order[n_held_out:])), real.take(np.sort(order[:n_held_out]))
+        return real.take(np.sort(order[held_out:])), real.take(np.sort(order[:held_out]))
 
     def _initial(self, architecture, scale):
         """Weights to start from with ``warm_start``, if the last fit had the same layout."""

@@ -94,9 +94,9 @@ class ExplainingStudent(DistilledStudent):
             superfeature of one column, else the mean of its encoded columns; ``display_data``, the columns' values
             in words; ``feature_names``, the names of the superfeatures; for three or more classes ``output_names``.
         """
+        values = self.contributions(X)
         import shap
 
-        values = self.contributions(X)
         table = check_table(self, X, reset=False)
         base = np.broadcast_to(np.squeeze(self.explanation_base_), (len(values), *values.shape[2:]))
         data, words = self._superfeature_values(table)

@@ -219,11 +219,7 @@ class SuperfeatureClustering(BaseEstimator):
         count, size = self.n_superfeatures, self.max_size
         if count == "auto":
             return
-        if count > n_columns:
-            raise ValueError(
-                f"n_superfeatures={count} superfeatures need as many columns, but X has {n_columns}. "
-                f'Ask for at most {n_columns}, or use n_superfeatures="auto".'
-            )
+        check_count(count, n_columns)
         most = n_columns if size is None else _columns_of(size, n_columns)
         if most * count < n_columns:
             raise ValueError(
@@ -287,6 +283,15 @@ class SuperfeatureClustering(BaseEstimator):
             if not any(np.array_equal(labels, other.labels) for other in partitions):
                 partitions.append(_Partition(name, affinity, labels, tree))
         return partitions
+
+
+def check_count(count, n_columns, *, name="n_superfeatures"):
+    """Refuse more superfeatures than columns."""
+    if count > n_columns:
+        raise ValueError(
+            f"{name}={count} superfeatures need as many columns, but X has {n_columns}. "
+            f'Ask for at most {n_columns}, or use {name}="auto".'
+        )
 
 
 @dataclass(frozen=True)

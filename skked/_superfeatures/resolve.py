@@ -5,7 +5,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.base import clone
 
-from skked._superfeatures.clustering import SuperfeatureClustering
+from skked._superfeatures.clustering import SuperfeatureClustering, check_count
 from skked._superfeatures.columns import encode_columns, standardised
 from skked._superfeatures.names import superfeature_names
 from skked._table import column_names
@@ -62,15 +62,11 @@ def resolve_superfeatures(
     >>> resolve_superfeatures({"size": ["x0", "x2"], "age": ["x1"]}, X)
     (array([0, 1, 0]), ['size', 'age'], None)
     """
-    if isinstance(superfeatures, dict):
-        return *_from_dict(superfeatures, column_names(X)), None
-    if (isinstance(superfeatures, str) and superfeatures == "auto") or _is_count(superfeatures):
-        superfeatures = SuperfeatureClustering(superfeatures, n_jobs=n_jobs)
-    if isinstance(superfeatures, type) or (not hasattr(superfeatures, "fit") and isinstance(superfeatures, str)):
-        raise _unknown(superfeatures)
+    given = given_superfeatures(superfeatures, X)
+    if given is not None:
+        return *given, None
     if not hasattr(superfeatures, "fit"):
-        labels = _from_labels(superfeatures, X.shape[1])
-        return labels, superfeature_names(column_names(X), labels), None
+        superfeatures = SuperfeatureClustering(superfeatures, n_jobs=n_jobs)
     clustering = clone(superfeatures)
     if random_state is not None and clustering.get_params().get("random_state", 0) is None:
         clustering.set_params(random_state=random_state)
@@ -80,6 +76,41 @@ def resolve_superfeatures(
     clustering.fit(standardised(encode_columns(X)))
     labels = _from_labels(_labels_of(clustering), X.shape[1])
     return labels, superfeature_names(column_names(X), labels), clustering
+
+
+def given_superfeatures(superfeatures, X):
+    """Labels and names of superfeatures that are given column by column.
+
+    Parameters
+    ----------
+    superfeatures, X
+        As in `resolve_superfeatures`.
+
+    Returns
+    -------
+    (labels, names) or None
+        None where they have to be found: for ``"auto"``, a number, or a clusterer.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `resolve_superfeatures`.
+    """
+    if isinstance(superfeatures, dict):
+        return _from_dict(superfeatures, column_names(X))
+    if _is_count(superfeatures):
+        check_count(superfeatures, X.shape[1], name="superfeatures")
+        return None
+    if (isinstance(superfeatures, str) and superfeatures == "auto") or _is_clusterer(superfeatures):
+        return None
+    if isinstance(superfeatures, (str, type)):
+        raise _unknown(superfeatures)
+    labels = _from_labels(superfeatures, X.shape[1])
+    return labels, superfeature_names(column_names(X), labels)
+
+
+def _is_clusterer(superfeatures):
+    return hasattr(superfeatures, "fit") and not isinstance(superfeatures, type)
 
 
 def _is_count(superfeatures):
@@ -112,6 +143,8 @@ def _from_labels(labels, n_columns):
             f"Expected one superfeature label per column ({n_columns}), got {len(labels)}. "
             "Give an array of shape (n_columns,)."
         )
+    if any(label is None or label != label for label in labels if np.ndim(label) == 0):
+        raise ValueError(f"Expected a superfeature label for every column, got {labels}: some are missing.")
     number = {}
     try:
         return np.array([number.setdefault(label, len(number)) for label in labels], dtype=np.intp)
@@ -120,11 +153,15 @@ def _from_labels(labels, n_columns):
 
 
 def _from_dict(groups, names):
+    if len({str(group) for group in groups}) < len(groups):
+        raise ValueError(f"Expected superfeatures with distinct names, got {list(groups)}.")
     labels = np.full(len(names), -1, dtype=np.intp)
     overlapping, unknown = [], []
     for group, columns in enumerate(groups.values()):
         if isinstance(columns, (str, Integral)):
             columns = [columns]
+        if not np.iterable(columns):
+            raise TypeError(f"Expected superfeatures as {{name: [columns]}}, got {columns!r} in place of columns.")
         for column in columns:
             position = _position(column, names)
             if position is None:

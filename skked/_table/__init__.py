@@ -7,6 +7,7 @@ one of them; everything else here relies on that.
 
 from skked._table._canonical import CanonicalRows, canonical_rows, split_strata
 from skked._table._check import as_table, check_table, is_numeric
+from skked._table._columns import column_kinds, matrix_of
 from skked._table._encoder import TableEncoder
 from skked._table._row_values import check_labels, check_weight
 from skked._table._rows import assemble_rows, column_names, n_rows, stack_rows, take_rows
@@ -20,8 +21,10 @@ __all__ = [
     "check_labels",
     "check_table",
     "check_weight",
+    "column_kinds",
     "column_names",
     "is_numeric",
+    "matrix_of",
     "n_rows",
     "split_strata",
     "stack_rows",
