@@ -24,4 +24,4 @@ bench:
 	$(PYTHON) -m benchmarks.tables.run --data "$$SKKED_DATA"
 
 docs:
-	$(PYTHON) -m pytest --doctest-glob='*.md' README.md docs
+	$(PYTHON) -m pytest tests/test_readme.py

@@ -26,6 +26,7 @@ _HOME_OF = {
     "distillation_report": "skked._report",
     "agreement_score": "skked._metrics",
     "explanation_agreement_score": "skked._metrics",
+    "make_agreement_scorer": "skked._metrics",
     "export_onnx": "skked._export",
     "load": "skked._export",
     "register_onnx_converters": "skked._export",

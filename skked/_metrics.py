@@ -171,7 +171,7 @@ def make_agreement_scorer(teacher=None):
     >>> from sklearn.ensemble import RandomForestClassifier
     >>> from sklearn.model_selection import cross_val_score
     >>> from sklearn.tree import DecisionTreeClassifier
-    >>> from skked._metrics import make_agreement_scorer
+    >>> from skked import make_agreement_scorer
     >>> X, y = load_iris(return_X_y=True)
     >>> forest = RandomForestClassifier(20, random_state=0).fit(X, y)
     >>> student = DecisionTreeClassifier(max_depth=2, random_state=0)
