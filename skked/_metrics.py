@@ -1,14 +1,16 @@
 """How much a student is like its teacher: in what it predicts, and in why."""
 
-from numbers import Integral
+from numbers import Integral, Number
 
 import numpy as np
+from scipy.sparse import issparse
 from scipy.stats import rankdata
 from sklearn.metrics import r2_score
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_array, check_consistent_length
 
+from skked._table import check_labels, check_weight
 from skked._validation import HasMethods, Interval, StrOptions, validate_params
 
 __all__ = ["agreement_score", "explanation_agreement_score", "make_agreement_scorer"]
@@ -48,7 +50,9 @@ def agreement_score(y_teacher, y_student, *, sample_weight=None, kind="auto"):
     Raises
     ------
     ValueError
-        If the lengths differ, or the predictions are not one per row.
+        If the lengths differ, the predictions are not one per row, or some are missing.
+    TypeError
+        If one side holds numbers and the other does not.
 
     See Also
     --------
@@ -63,14 +67,19 @@ def agreement_score(y_teacher, y_student, *, sample_weight=None, kind="auto"):
     >>> round(agreement_score([1.5, 2.5, 4.0], [1.6, 2.5, 3.9]), 4)
     0.9937
     """
-    teacher, student = column_or_1d(y_teacher), column_or_1d(y_student)
-    check_consistent_length(teacher, student, sample_weight)
+    teacher, student = _predictions(y_teacher, "y_teacher"), _predictions(y_student, "y_student")
+    check_consistent_length(teacher, student)
+    weight = None if sample_weight is None else check_weight(sample_weight, len(teacher), of="prediction")
+    kinds = [_kind(teacher), _kind(student)]
+    if kinds[0] != kinds[1] or (kind == "r2" and kinds[0] != "numbers"):
+        wanted = "numbers" if kind == "r2" else "predictions of one kind"
+        raise TypeError(f"Expected {wanted}, got {kinds[0]} from the teacher and {kinds[1]} from the student.")
     if kind == "auto":
         numbers = any(type_of_target(y).startswith("continuous") for y in (teacher, student))
         kind = "r2" if numbers else "share"
     if kind == "r2":
-        return float(r2_score(teacher, student, sample_weight=sample_weight))
-    return float(np.average(teacher == student, weights=sample_weight))
+        return float(r2_score(teacher, student, sample_weight=weight))
+    return float(np.average(teacher == student, weights=weight))
 
 
 @validate_params(
@@ -136,17 +145,17 @@ def explanation_agreement_score(phi_teacher, phi_student, *, kind="cosine", k=1,
         )
     if kind == "top_k" and k > teacher.shape[1]:
         raise ValueError(f"Expected k of at most the {teacher.shape[1]} superfeatures, got k={k}.")
-    check_consistent_length(teacher, sample_weight)
+    weight = None if sample_weight is None else check_weight(sample_weight, len(teacher), of="row")
     if kind == "r2":
         flat = teacher.reshape(len(teacher), -1), student.reshape(len(student), -1)
-        return float(_explained_share(*flat, sample_weight))
+        return float(_explained_share(*flat, weight))
     if kind == "cosine":
         per_row = _cosine(teacher.reshape(len(teacher), -1), student.reshape(len(student), -1))
     elif kind == "spearman":
         per_row = _spearman(teacher, student).mean(axis=1)
     else:
         per_row = _shared_strongest(teacher, student, k)
-    return float(np.average(per_row, weights=sample_weight))
+    return float(np.average(per_row, weights=weight))
 
 
 @validate_params({"teacher": [HasMethods(["predict"]), None]}, prefer_skip_nested_validation=True)
@@ -207,12 +216,33 @@ def _student_in(estimator, X):
     )
 
 
+def _predictions(y, name):
+    y = column_or_1d(y)
+    if not len(y):
+        raise ValueError(f"Expected at least one prediction in {name}, got none.")
+    return check_labels(y, name=name)
+
+
+def _kind(y):
+    number = y.dtype.kind in "biuf" or (y.dtype == object and isinstance(y[0], Number))
+    return "numbers" if number else "labels that are no numbers"
+
+
 def _contributions(explanation):
     """Make an array (n_samples, n_superfeatures, n_outputs) of whatever holds an explanation."""
     if hasattr(explanation, "phi"):
         explanation = explanation.phi
     elif hasattr(explanation, "base_values"):
         explanation = explanation.values
+    try:
+        numeric = issparse(explanation) or np.asarray(explanation).dtype.kind in "biuf"
+    except ValueError:
+        numeric = False  # rows of unlike lengths
+    if not numeric:
+        raise TypeError(
+            "Expected contributions as an array of numbers, or an explanation that holds one, got "
+            f"{type(explanation).__name__}."
+        )
     phi = check_array(explanation, allow_nd=True, dtype=np.float64, input_name="phi")
     if phi.ndim not in (2, 3):
         raise ValueError(

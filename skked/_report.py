@@ -7,16 +7,17 @@ from numbers import Integral
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import issparse
 from sklearn.base import is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import accuracy_score, log_loss, r2_score, root_mean_squared_error
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skked._explanations import GroupShapleyExplainer
 from skked._metrics import agreement_score, explanation_agreement_score
-from skked._table import as_table, n_rows, take_rows
+from skked._table import as_table, check_labels, check_weight, n_rows, take_rows
 from skked._validation import HasMethods, Interval, validate_params
 
 __all__ = ["DistillationReport", "distillation_report"]
@@ -161,10 +162,11 @@ def distillation_report(
     teacher      0.96        NaN           NaN
     linear       0.96        1.0          15.0
     """
-    X, y = _rows(X), np.asarray(y)
-    check_consistent_length(X, y, sample_weight)
+    X, y = _rows(X), check_labels(column_or_1d(y))
+    check_consistent_length(X, y)
+    sample_weight = None if sample_weight is None else check_weight(sample_weight, len(y))
     teacher = _teacher_of(students) if teacher is None else teacher
-    models = _models(students, teacher)
+    models = _models(students, teacher, X)
     quality = _quality_of_classes if _task(models) == "classification" else _quality_of_numbers
     explained = _Explained(teacher, X, sample_weight, n_explained, check_random_state(random_state))
     rows = {}
@@ -183,6 +185,8 @@ def distillation_report(
 
 
 def _rows(X):
+    if issparse(X):
+        raise TypeError("Sparse data was passed for X, but dense data is required. Use X.toarray() to convert it.")
     X = as_table(X)
     X = X if isinstance(X, pd.DataFrame) else np.asarray(X)
     if X.ndim != 2 or n_rows(X) == 0:
@@ -194,7 +198,7 @@ def _teacher_of(students):
     return next((student.teacher_ for student in students.values() if hasattr(student, "teacher_")), None)
 
 
-def _models(students, teacher):
+def _models(students, teacher, X):
     """Check the models; the teacher comes first, once."""
     if not students:
         raise ValueError("Expected at least one student, as {name: fitted student}; got an empty dict.")
@@ -204,12 +208,20 @@ def _models(students, teacher):
             raise ValueError('A student is named "teacher" but is not the teacher. Give it another name.')
         models = {"teacher": teacher, **students}
     for name, model in models.items():
-        if not hasattr(model, "predict"):
-            raise TypeError(f"Expected a fitted estimator as {name!r}, got {type(model).__name__} without predict.")
+        if isinstance(model, type) or not hasattr(model, "predict"):
+            given = (
+                f"the class {model.__name__}" if isinstance(model, type) else f"{type(model).__name__} without predict"
+            )
+            raise TypeError(f"Expected a fitted estimator as {name!r}, got {given}.")
         try:
             check_is_fitted(model)
         except NotFittedError as error:
             raise NotFittedError(f"{name!r}, a {type(model).__name__}, is not fitted. Fit it first.") from error
+        expected = getattr(model, "n_features_in_", X.shape[1])
+        if expected != X.shape[1]:
+            raise ValueError(
+                f"{name!r} was fitted on {expected} columns, but X has {X.shape[1]}. Give it those columns."
+            )
     return models
 
 
@@ -234,6 +246,8 @@ def _quality_of_classes(name, model, X, y, weight):
 
 
 def _quality_of_numbers(name, model, X, y, weight):
+    if y.dtype.kind not in "biuf":
+        raise TypeError(f"Expected numbers in y, since {name!r} is a regressor, got values of type {y.dtype}.")
     predicted = model.predict(X)
     return {
         "r2": r2_score(y, predicted, sample_weight=weight),

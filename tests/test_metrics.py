@@ -124,7 +124,7 @@ def test_explanation_objects_are_read():
         (np.ones((2, 3, 1, 1)), np.ones((2, 3, 1, 1)), {}, "got 4 dimensions"),
         (np.ones((2, 3)), np.ones((2, 3)), {"kind": "top_k", "k": 4}, "at most the 3 superfeatures, got k=4"),
         (np.ones((2, 3)), np.ones((2, 3)), {"k": 0}, "'k' parameter"),
-        (np.ones((2, 3)), np.ones((2, 3)), {"sample_weight": [1]}, "inconsistent"),
+        (np.ones((2, 3)), np.ones((2, 3)), {"sample_weight": [1]}, "shape"),
     ],
 )
 def test_bad_explanations(a, b, kwargs, match):

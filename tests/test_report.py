@@ -158,7 +158,7 @@ FITTED = LogisticRegression(C=0.1).fit(X, NAMES)
         ({"a": FITTED, "b": LinearRegression().fit(X, Y)}, {}, ValueError, "classifiers only or regressors only"),
         ({"teacher": FITTED}, {"teacher": DecisionTreeClassifier().fit(X, Y)}, ValueError, "Give it another name"),
         ({"a": FITTED}, {"n_repeat_timing": 0}, ValueError, "'n_repeat_timing' parameter"),
-        ({"a": FITTED}, {"sample_weight": [1, 2]}, ValueError, "inconsistent"),
+        ({"a": FITTED}, {"sample_weight": [1, 2]}, ValueError, "shape"),
     ],
 )
 def test_bad_input(students, kwargs, error, match):
