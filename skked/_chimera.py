@@ -221,7 +221,10 @@ def _as_rows(X):
     if sparse.issparse(X):
         raise TypeError("Sparse data was passed, but dense data is required. Use X.toarray() to convert it.")
     table = as_table(X)
-    table = table if isinstance(table, pd.DataFrame) else np.asarray(table)
+    try:
+        table = table if isinstance(table, pd.DataFrame) else np.asarray(table)
+    except ValueError as error:
+        raise ValueError("Expected a table whose rows all have the same number of values.") from error
     if table.ndim != 2 or n_rows(table) == 0:
         raise ValueError(f"Expected a table with two dimensions and at least one row, got shape {table.shape}.")
     return table

@@ -251,6 +251,8 @@ class GroupShapleyExplainer(BaseEstimator):
             0 for closed forms.
         """
         check_is_fitted(self)
+        if not isinstance(n_samples, Integral) or n_samples < 0:
+            raise ValueError(f"Expected n_samples as a whole number of rows, at least 0, got {n_samples!r}.")
         return self._engine.budget(n_samples)
 
     def explain(self, rows):

@@ -56,6 +56,12 @@ class ScoreFunction:
     temperature: float = 1.0
 
     @property
+    def name(self):
+        """str: what the teacher is called, for messages."""
+        asked = getattr(self.function, "function", self.function)
+        return type(self.estimator).__name__ if self.estimator is not None else getattr(asked, "__name__", "function")
+
+    @property
     def raw_space(self):
         """str: space of the raw answers."""
         return "probability" if self.response == "log_odds" else self.response
@@ -103,7 +109,12 @@ class ScoreFunction:
         ValueError
             If the teacher gives another number of rows, more than two dimensions, or values that are not finite.
         """
-        scores = real_numbers(self.function(rows), type(self.estimator or self.function).__name__)
+        try:
+            answer = self.function(rows)
+        except Exception as error:
+            error.add_note(f"This came from the teacher {self.name}, asked for {n_rows(rows)} rows.")
+            raise
+        scores = real_numbers(answer, self.name)
         expected = n_rows(rows)
         if scores.ndim not in (1, 2) or scores.shape[0] != expected:
             raise ValueError(
