@@ -65,71 +65,27 @@ class StudentGraph:
         ]
         return blocks[0] if len(blocks) == 1 else self.add("Concat", *blocks, axis=1)
 
-    def contribute(self, encoded):
-        """Contributions and score of encoded rows.
+    def answer(self, encoded, names):
+        """Nodes from encoded rows to the outputs.
 
         Parameters
         ----------
         encoded : str
             Name of a float tensor of shape (n, n_encoded).
-
-        Returns
-        -------
-        phi : str
-            Name of a float tensor of shape (n, n_superfeatures, n_outputs).
-        score : str
-            Name of a float tensor of shape (n, n_outputs).
+        names : list of str
+            Names of the outputs, in the order of :func:`output_shapes`.
         """
         network = self._student.network_
-        hidden = encoded
-        branch_of_row = np.zeros(len(self._student.encoder_.columns_), dtype=np.int32)
-        for branch, columns in enumerate(network.inputs):
-            branch_of_row[columns] = branch
-        rows = network.inputs
-        for layer, (coefs, intercepts) in enumerate(zip(network.coefs, network.intercepts, strict=True)):
-            widths = [len(bias) for bias in intercepts]
-            branch_of_column = np.repeat(np.arange(len(widths), dtype=np.int32), widths)
-            weights = self._blocks(rows, coefs, branch_of_row, branch_of_column)
-            hidden = self.add("Gemm", hidden, weights, self.constant(np.concatenate(intercepts), "bias"))
-            if layer < len(network.coefs) - 1:
-                hidden = self.add("Relu", hidden)
-            ends = np.cumsum([0, *widths])
-            rows = [np.arange(start, stop) for start, stop in itertools.pairwise(ends)]
-            branch_of_row = branch_of_column
-        shape = np.array([-1, network.n_superfeatures, network.n_outputs], dtype=np.int64)
-        phi = self.add("Reshape", hidden, self.constant(shape, "phi_shape"))
-        total = self.add(
-            "ReduceSum", phi, self.constant(np.array([1], dtype=np.int64), "over_superfeatures"), keepdims=0
-        )
-        return phi, self.add("Add", total, self.constant(network.base.astype(np.float32), "base_score"))
-
-    def conclude(self, phi, score, names):
-        """The outputs, under given names, in the order of :func:`output_shapes`.
-
-        Parameters
-        ----------
-        phi, score : str
-            As given by :meth:`contribute`.
-        names : list of str
-            Names of the outputs.
-        """
-        if is_classifier(self._student):
-            label, probabilities, *explanation = names
-            if self._student.network_.n_outputs == 1:  # scores of two classes: 0 and z
-                score = self.add("Pad", score, self.constant(np.array([0, 1, 0, 0], dtype=np.int64), "one_before"))
-            self.add("Softmax", score, output=probabilities, axis=1)
-            best = self.add("ArgMax", score, axis=1, keepdims=0)
-            self.add("Gather", self.constant(onnx_classes(self._student), "classes"), best, output=label)
+        output = dict(zip(output_shapes(self._student), names, strict=True))
+        phi = self._contribute(encoded, output.get("contributions"))
+        base = self.constant(network.base.astype(np.float32), "base")
+        score = self.add("Add", self.add("ReduceSum", phi, self.integers([1], "axis"), keepdims=0), base)
+        if "base" in output:
+            self.add("Identity", base, output=output["base"])
+        if "prediction" in output:
+            self.add("Identity", score, output=output["prediction"])
         else:
-            prediction, *explanation = names
-            self.add("Identity", score, output=prediction)
-        if explanation:
-            contributions, base = explanation
-            if self._student.network_.n_outputs == 1:
-                self.add("Squeeze", phi, self.constant(np.array([2], dtype=np.int64), "last"), output=contributions)
-            else:
-                self.add("Identity", phi, output=contributions)
-            self.add("Identity", self.constant(self._student.network_.base.astype(np.float32), "base"), output=base)
+            self._classify(score, output["label"], output["probabilities"])
 
     # the parts of encoding --------------------------------------------------------------------------------------
 
@@ -145,8 +101,7 @@ class StudentGraph:
         z = self.add("Cast", self.add("Clip", z, *limits), to=self._onnx.TensorProto.FLOAT)
         blocks = [self.add("Asinh", z)]
         if len(encoder.indicators_):
-            indicators = self.constant(np.asarray(encoder.indicators_, dtype=np.int64), "indicators")
-            some = self.add("Gather", missing, indicators, axis=1)
+            some = self.add("Gather", missing, self.integers(encoder.indicators_, "indicators"), axis=1)
             blocks.append(self.add("Cast", some, to=self._onnx.TensorProto.FLOAT))
         return blocks
 
@@ -161,28 +116,67 @@ class StudentGraph:
             default_int64=len(levels),
         )
         row = self.add("Gather", self.constant(table, f"levels_of_column_{column}"), position, axis=0)  # (n, 1, width)
-        return self.add("Squeeze", row, self.constant(np.array([1], dtype=np.int64), "middle"))
+        return self.add("Squeeze", row, self.integers([1], "middle"))
 
     # the parts of the network -----------------------------------------------------------------------------------
 
-    def _blocks(self, rows, coefs, branch_of_row, branch_of_column):
-        """The weights of all branches of a layer as one matrix.
+    def _contribute(self, encoded, name):
+        """Contributions, of shape (n, n_superfeatures, n_outputs); one output has its axis in between, for the sum."""
+        network = self._student.network_
+        inputs = [network.inputs] + [None] * (len(network.coefs) - 1)
+        *hidden_layers, heads = zip(network.coefs, network.intercepts, inputs, strict=True)
+        hidden = encoded
+        for layer in hidden_layers:
+            hidden = self.add("Relu", self._product(hidden, *layer))
+        if network.n_outputs == 1:
+            phi = self._product(hidden, *heads, output=name)
+            return self.add("Unsqueeze", phi, self.integers([2], "last_axis"))
+        shape = self.integers([-1, network.n_superfeatures, network.n_outputs], "shape")
+        return self.add("Reshape", self._product(hidden, *heads), shape, output=name)
 
-        It is mostly zeros, so the file holds the other values only, and the nodes that put them into their places;
-        runtimes run those once, when they load the file.
-        """
-        matrix = np.zeros((len(branch_of_row), len(branch_of_column)), dtype=np.float32)
-        for branch, (columns, coef) in enumerate(zip(rows, coefs, strict=True)):
-            matrix[np.ix_(columns, branch_of_column == branch)] = coef
+    def _product(self, rows, coefs, intercepts, inputs, output=None):
+        """One layer of all branches; `inputs` says which columns each reads, None that they lie side by side."""
+        bias = self.constant(np.concatenate(intercepts), "bias")
         if len(coefs) == 1:
-            return self.constant(matrix, "weights")
-        inside = branch_of_row[:, None] == branch_of_column
-        mask = self.add(
-            "Equal", self.constant(branch_of_row[:, None], "branches"), self.constant(branch_of_column, "branches")
+            order = np.argsort(inputs[0]) if inputs is not None else slice(None)
+            return self.add("Gemm", rows, self.constant(coefs[0][order], "weights"), bias, output=output)
+        if inputs is None:
+            weights = self._blocks([coef.T for coef in coefs], _side_by_side([coef.shape[1] for coef in coefs]))
+            return self.add("Gemm", rows, weights, bias, output=output, transB=1)
+        return self.add("Gemm", rows, self._blocks(coefs, inputs), bias, output=output)
+
+    def _blocks(self, blocks, rows):
+        """The matrix that has a block per branch, side by side, each in its own rows, and zeros between them.
+
+        The file holds no zeros, but the values row by row, and where the row's values start and stop: column c of row
+        r holds value ``offset[r] + c`` if ``start[r] <= c < stop[r]``. Runtimes compute it once, when they load the
+        file.
+        """
+        n_rows = sum(len(block) for block in blocks)
+        start, stop = np.empty((2, n_rows, 1), dtype=np.int32)
+        matrix = [None] * n_rows
+        for own_rows, columns, block in zip(rows, _side_by_side([b.shape[1] for b in blocks]), blocks, strict=True):
+            start[own_rows], stop[own_rows] = columns[0], columns[-1] + 1
+            for row, values in zip(own_rows, block, strict=True):
+                matrix[row] = values
+        offset = 1 + np.cumsum(np.concatenate([[[0]], (stop - start)[:-1]]), axis=0) - start
+        zero, one, width = (self.constant(np.int32(number), "number") for number in (0, 1, stop.max()))
+        columns = self.add("Range", zero, width, one)
+        inside = self.add(
+            "And",
+            self.add("GreaterOrEqual", columns, self.constant(start, "start")),
+            self.add("Less", columns, self.constant(stop, "stop")),
         )
-        places = self.add("Transpose", self.add("NonZero", mask), perm=[1, 0])
-        zeros = self.add("Cast", mask, to=self._onnx.TensorProto.FLOAT)  # of the right shape; ones are overwritten
-        return self.add("ScatterND", zeros, places, self.constant(matrix[inside], "weights"))
+        place = self.add("Add", columns, self.constant(offset.astype(np.int32), "offset"))
+        place = self.add("Where", inside, place, zero)
+        return self.add("Gather", self.constant(np.concatenate([[np.float32(0)], *matrix]), "weights"), place)
+
+    def _classify(self, score, label, probabilities):
+        if self._student.network_.n_outputs == 1:
+            score = self.add("Pad", score, self.integers([0, 1, 0, 0], "one_before"))  # scores of two classes: 0 and z
+        self.add("Softmax", score, output=probabilities, axis=1)
+        best = self.add("ArgMax", score, axis=1, keepdims=0)
+        self.add("Gather", self.constant(onnx_classes(self._student), "classes"), best, output=label)
 
     # the graph's own book-keeping -------------------------------------------------------------------------------
 
@@ -194,10 +188,14 @@ class StudentGraph:
         self.nodes.append(node)
         return output
 
+    def integers(self, values, name):
+        """Store whole numbers, such as axes and shapes."""
+        return self.constant(np.array(values, dtype=np.int64), name)
+
     def constant(self, value, name):
         """Store an array in the file; its name comes back."""
         name = f"{self._prefix}{name}{len(self.constants)}"
-        self.constants.append(self._onnx.numpy_helper.from_array(_storable(value), name))
+        self.constants.append(self._onnx.numpy_helper.from_array(np.asarray(value, order="C"), name))
         return name
 
 
@@ -258,5 +256,6 @@ def onnx_classes(student):
     return np.array([str(label) for label in classes], dtype=object)
 
 
-def _storable(value):
-    return value if value.dtype == object else np.ascontiguousarray(value)
+def _side_by_side(widths):
+    """Positions of blocks of given widths, one after the other."""
+    return [np.arange(start, stop) for start, stop in itertools.pairwise(np.cumsum([0, *widths]))]

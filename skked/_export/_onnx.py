@@ -89,7 +89,7 @@ def export_onnx(estimator, path, *, X=None, missing=""):
 def _student_model(student, missing, onnx):
     graph = StudentGraph(student, missing=missing)
     numbers, texts, inputs = _inputs(student, graph, onnx)
-    graph.conclude(*graph.contribute(graph.encode(numbers, texts)), list(output_shapes(student)))
+    graph.answer(graph.encode(numbers, texts), list(output_shapes(student)))
     return onnx.helper.make_model(
         onnx.helper.make_graph(graph.nodes, type(student).__name__, inputs, _outputs(student, onnx), graph.constants),
         opset_imports=[onnx.helper.make_opsetid("", OPSET), onnx.helper.make_opsetid("ai.onnx.ml", LABEL_OPSET)],

@@ -65,7 +65,7 @@ def _convert(scope, operator, container):
     columns = [variable.full_name for variable in operator.inputs]
     numbers = columns[0] if len(columns) == 1 else graph.add("Concat", *columns, axis=1)
     outputs = [variable.full_name for variable in operator.outputs]
-    graph.conclude(*graph.contribute(graph.encode(numbers, [])), outputs)
+    graph.answer(graph.encode(numbers, []), outputs)
     container.initializers.extend(graph.constants)
     for node in graph.nodes:
         attributes = {attribute.name: get_attribute_value(attribute) for attribute in node.attribute}
