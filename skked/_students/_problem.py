@@ -6,7 +6,6 @@ from numbers import Real
 import numpy as np
 import pandas as pd
 from sklearn.base import is_classifier
-from sklearn.model_selection import check_cv
 from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
@@ -16,7 +15,7 @@ from skked._table import as_table, canonical_rows, check_labels, check_table, n_
 
 _LARGEST_TARGET = 1e30
 # Half ranges, as shares of the size: what single precision may lose, and rounding errors of a constant.
-_TOLD_APART, _SAME_VALUE = 1e-6, 1e-12
+_TOLD_APART, _SAME_VALUE = 1e-6, 1e-15
 
 
 @dataclass(frozen=True)
@@ -71,12 +70,11 @@ def read_problem(estimator, X, y, sample_weight, X_unlabelled):
     task = "classification" if is_classifier(estimator) else "regression"
     if y is None:
         raise ValueError(f"{type(estimator).__name__} requires y to be passed, but the target y is None.")
-    X = as_table(X)
     table = check_table(estimator, X, reset=True)
     y = column_or_1d(y, warn=True)
     check_consistent_length(table, y)
     y = _read_target(y, task)
-    cv = _splits(estimator.cv, table, y, task)
+    cv = _splits(estimator.cv, table, y)
     strata = split_strata(cv, len(y)) if isinstance(cv, list) else None
     distinct = canonical_rows(table, y, sample_weight, strata=strata)
     table, y, weight = take_rows(table, distinct.index), y[distinct.index], distinct.weight
@@ -97,11 +95,10 @@ def read_problem(estimator, X, y, sample_weight, X_unlabelled):
 
 
 def _read_unlabelled(estimator, X, table):
-    X = as_table(X)
-    if isinstance(X, pd.DataFrame) != isinstance(table, pd.DataFrame):
+    if isinstance(as_table(X), pd.DataFrame) != isinstance(table, pd.DataFrame):
         raise TypeError(
             f"X_unlabelled must be the same kind of table as X: expected {type(table).__name__}, "
-            f"got {type(X).__name__}."
+            f"got {type(as_table(X)).__name__}."
         )
     return check_table(estimator, X, reset=False)
 
@@ -140,12 +137,12 @@ def _check_size(y):
         )
 
 
-def _splits(cv, X, y, task):
+def _splits(cv, X, y):
     """The splits of a splitter or iterable as a list; numbers and None as they are."""
     if cv is None or isinstance(cv, (bool, int, np.integer)):
         return cv
-    splitter = check_cv(cv, y, classifier=task == "classification")
-    splits = [_check_split(split, len(y)) for split in splitter.split(X, y)]
+    pairs = cv.split(X, y) if hasattr(cv, "split") else cv
+    splits = [_check_split(split, len(y)) for split in pairs]
     if not splits:
         raise ValueError("Expected cv to give at least one split, got none. Use cv=None for a teacher of all rows.")
     return splits
