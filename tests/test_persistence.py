@@ -131,6 +131,17 @@ def test_the_teacher_stays_at_home_unless_asked(tmp_path):
         save(load(path), path, with_teacher=True)
 
 
+def test_a_fitted_teacher_comes_back_unfitted_or_not_at_all(tmp_path):
+    X = np.random.RandomState(0).randn(60, 3)
+    y = X[:, 0] > 0
+    fitted = LogisticRegression(C=0.5).fit(X, y)
+    for teacher in (fitted, FrozenEstimator(fitted)):
+        save(KEDClassifier(teacher, **QUICK).fit(X, y), tmp_path / "student.skops")
+        loaded = load(tmp_path / "student.skops")
+        assert loaded.teacher is None if teacher is not fitted else loaded.teacher.C == 0.5
+        assert not hasattr(loaded.teacher, "coef_")
+
+
 def test_parameters_travel_if_anybody_can_load_them(cancer_student, tmp_path):
     path = tmp_path / "student.skops"
     save(cancer_student, path)
