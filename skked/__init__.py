@@ -20,6 +20,8 @@ _HOME_OF = {
     "KEDRegressor": "skked._students.ked",
     "KDClassifier": "skked._students.kd",
     "KDRegressor": "skked._students.kd",
+    "ExplainingTeacherClassifier": "skked._students.explaining_teachers",
+    "ExplainingTeacherRegressor": "skked._students.explaining_teachers",
     "SuperfeatureClustering": "skked._superfeatures",
     "GroupShapleyExplainer": "skked._explanations",
     "make_chimeric_set": "skked._chimera",

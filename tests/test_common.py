@@ -7,8 +7,17 @@ from sklearn.utils.estimator_checks import check_estimator
 
 import skked
 
+NAMES = [
+    "KEDClassifier",
+    "KEDRegressor",
+    "KDClassifier",
+    "KDRegressor",
+    "ExplainingTeacherClassifier",
+    "ExplainingTeacherRegressor",
+]
 
-@pytest.mark.parametrize("name", ["KEDClassifier", "KEDRegressor", "KDClassifier", "KDRegressor"])
+
+@pytest.mark.parametrize("name", NAMES)
 def test_scikit_learn_checks(name):
     results = check_estimator(getattr(skked, name)(), on_skip=None, on_fail="raise")
     statuses = Counter(result["status"] for result in results)

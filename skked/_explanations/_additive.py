@@ -14,8 +14,8 @@ def additive_parts(estimator, labels, n_superfeatures):
     Parameters
     ----------
     estimator : object
-        A linear model (``coef_`` and ``intercept_``), an explainable boosting machine (``eval_terms``) or the network
-        of an additive student of this package.
+        A linear model (``coef_`` and ``intercept_``), an explainable boosting machine (``eval_terms``), the network of
+        an additive student or an explaining teacher of this package.
     labels : int array of shape (n_features,)
         Superfeature of each column.
     n_superfeatures : int
@@ -32,6 +32,8 @@ def additive_parts(estimator, labels, n_superfeatures):
     """
     if isinstance(estimator, StudentNetwork):
         return _parts_of_student(estimator, labels, n_superfeatures)
+    if getattr(estimator, "is_additive", False):
+        return _parts_of_contributions(estimator, labels, n_superfeatures)
     if hasattr(estimator, "eval_terms") and hasattr(estimator, "term_features_"):
         return _parts_of_terms(estimator, labels, n_superfeatures)
     if hasattr(estimator, "coef_") and hasattr(estimator, "intercept_"):
@@ -81,6 +83,24 @@ def _parts_of_student(network, labels, n_superfeatures):
         for owner, contribution in zip(owners, np.moveaxis(contributions, 1, 0), strict=True):
             found[:, owner] += contribution
         found[:, -1] = network.base
+        return found
+
+    return parts
+
+
+def _parts_of_contributions(model, labels, n_superfeatures):
+    own = np.asarray(model.superfeature_labels_)
+    if len(own) != len(labels):
+        raise NotApplicableError(f"{type(model).__name__} was fitted on other columns")
+    owners = [_only(labels[own == group]) for group in range(own.max() + 1)]
+
+    def parts(rows):
+        contributions = np.asarray(model.contributions(rows), dtype=np.float64)
+        contributions = contributions.reshape(len(contributions), len(owners), -1)
+        found = np.zeros((len(contributions), n_superfeatures + 1, contributions.shape[2]))
+        for owner, contribution in zip(owners, np.moveaxis(contributions, 1, 0), strict=True):
+            found[:, owner] += contribution
+        found[:, -1] = model.explanation_base_
         return found
 
     return parts

@@ -10,7 +10,15 @@ from skked._explanations import _tree_links, _tree_stream, _tree_tables
 from skked._explanations._tree_ensemble import NotExtractable, TreeEnsemble
 from skked._explanations._tree_extract import read_trees, verify
 
-__all__ = ["NotExtractable", "TreeEnsemble", "TreeGame", "extract_trees", "tree_shapley", "why_not_extractable"]
+__all__ = [
+    "NotExtractable",
+    "TreeEnsemble",
+    "TreeGame",
+    "extract_trees",
+    "predict_trees",
+    "tree_shapley",
+    "why_not_extractable",
+]
 
 TASK_ROWS = 4096  # rows of one task; sums never depend on how tasks are spread over threads
 
@@ -56,6 +64,26 @@ def why_not_extractable(estimator, X=None):
     except NotExtractable as reason:
         return str(reason)
     return ""
+
+
+def predict_trees(ensemble, X, *, compiled=None):
+    """Sum the trees of an ensemble.
+
+    Parameters
+    ----------
+    ensemble : TreeEnsemble
+        The trees.
+    X : table of shape (n, n_features)
+        Rows as the estimator itself sees them.
+    compiled : bool or None, default=None
+        Whether to use the compiled kernels; None uses them where numba is installed.
+
+    Returns
+    -------
+    prediction : float64 array of shape (n, n_outputs)
+        Its output, in its own space.
+    """
+    return _kernels(compiled).predict(ensemble, ensemble.code(X))
 
 
 def _read(estimator, X):

@@ -1,5 +1,6 @@
 """One array layout for every tree ensemble: nodes in preorder, rows as integer codes, splits that compare codes."""
 
+import copy
 import dataclasses
 from collections.abc import Callable
 
@@ -168,6 +169,26 @@ class TreeEnsemble:
         self.code_type = np.dtype(np.uint16 if largest < 65535 else np.uint32)
         self.missing = np.iinfo(self.code_type).max
         self.node_code = self.node_code.astype(self.code_type)
+
+    def with_outputs(self, output, n_outputs):
+        """The same trees, adding to other outputs, without the constant ``base``.
+
+        Parameters
+        ----------
+        output : int array of shape (n_trees,)
+            Output that each tree adds to; the trees must have one value per leaf.
+        n_outputs : int
+            Number of outputs.
+
+        Returns
+        -------
+        ensemble : TreeEnsemble
+            Shares its arrays with this one.
+        """
+        other = copy.copy(self)
+        other.output, other.n_outputs = np.asarray(output, np.int32), int(n_outputs)
+        other.base = np.zeros(other.n_outputs)
+        return other
 
     def code(self, X):
         """Code the rows of a table.

@@ -10,14 +10,14 @@ from numbers import Integral, Real
 
 import numpy as np
 from joblib import Memory
-from scipy.special import expit, softmax
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, check_memory
 
 from skked._forward import StudentNetwork, solve_widths
 from skked._students._feasible import check_feasible, n_held_out
 from skked._students._lessons import teach
+from skked._students._predictions import PredictsClasses, PredictsNumbers
 from skked._students._problem import read_problem
 from skked._superfeatures import resolve_superfeatures
 from skked._table import TableEncoder, check_table
@@ -26,6 +26,8 @@ from skked._validation import HasMethods, Interval, StrOptions, all_or_nothing
 
 SCARCE = 2000
 """Up to this many rows the automatic mode makes chimeras."""
+WEIGHT_DECAY_ROWS = 1000
+"""From this many rows on, the weight decay falls as one over their number."""
 CHIMERAS_PER_ROW = 5
 """Chimeras that it makes per training row."""
 
@@ -210,7 +212,7 @@ class DistilledStudent(TransformerMixin, BaseEstimator):
                 max_iter=self.max_iter,
                 batch_size=self._batch_size(len(real)),
                 learning_rate_init=self.learning_rate_init,
-                alpha=self.alpha,
+                alpha=self.alpha * min(1.0, WEIGHT_DECAY_ROWS / len(problem)),
                 n_iter_no_change=self.n_iter_no_change,
                 tol=self.tol,
             ),
@@ -359,80 +361,9 @@ class DistilledStudent(TransformerMixin, BaseEstimator):
         return self.network_.score(Z)
 
 
-class StudentClassifier(ClassifierMixin, DistilledStudent):
+class StudentClassifier(PredictsClasses, DistilledStudent):
     """What students of classes have in common."""
 
-    _task = "classification"
 
-    def decision_function(self, X):
-        """Scores of rows in nats.
-
-        Parameters
-        ----------
-        X : array-like or DataFrame of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_classes)
-            The log-odds of ``classes_[1]`` for two classes, else log-probabilities up to a constant, centred over
-            the classes.
-        """
-        score = self._score_of(X)
-        return score[:, 0] if score.shape[1] == 1 else score
-
-    def predict_proba(self, X):
-        """Class probabilities of rows.
-
-        Parameters
-        ----------
-        X : array-like or DataFrame of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            Probabilities in the order of ``classes_``.
-        """
-        score = self._score_of(X)
-        if score.shape[1] > 1:
-            return softmax(score, axis=1)
-        positive = expit(score[:, 0])
-        return np.column_stack([1 - positive, positive])
-
-    def predict(self, X):
-        """Most probable class of rows.
-
-        Parameters
-        ----------
-        X : array-like or DataFrame of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Labels.
-        """
-        score = self._score_of(X)
-        return self.classes_[(score[:, 0] > 0).astype(int) if score.shape[1] == 1 else score.argmax(axis=1)]
-
-
-class StudentRegressor(RegressorMixin, DistilledStudent):
+class StudentRegressor(PredictsNumbers, DistilledStudent):
     """What students of numbers have in common."""
-
-    _task = "regression"
-
-    def predict(self, X):
-        """Predicted target of rows.
-
-        Parameters
-        ----------
-        X : array-like or DataFrame of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Predictions in target units.
-        """
-        return self._score_of(X)[:, 0]

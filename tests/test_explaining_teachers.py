@@ -1,0 +1,239 @@
+"""Explaining teachers: additive over superfeatures, exact, on any table, and teachers of KED students."""
+
+import pickle
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import softmax
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import Pipeline
+
+from skked import (
+    ExplainingTeacherClassifier,
+    ExplainingTeacherRegressor,
+    GroupShapleyExplainer,
+)
+
+APART = [0, 1, 2, 2, 2, 0]  # of the columns of _people: age and city in different superfeatures
+
+
+def _people():
+    """A table as people have them, whose target joins a number and a category of one superfeature."""
+    rng = np.random.RandomState(0)
+    n = 500
+    X = pd.DataFrame(
+        {
+            "height": rng.normal(170, 10, n),
+            "age": rng.uniform(18, 80, n),
+            "income": rng.lognormal(10, 1, n),
+            "city": rng.choice(["Paris", "Rome", "Oslo"], n),
+            "member": rng.rand(n) < 0.5,
+            "job": pd.Categorical(rng.choice(["cook", "clerk", "smith"], n)),
+        }
+    )
+    X.loc[::7, "income"] = np.nan
+    X.loc[::11, "city"] = None
+    y = (X["age"] > 50) ^ (X["city"] == "Rome").fillna(False)
+    return X, np.where(y, "yes", "no"), np.array([0, 1, 2, 1, 2, 0])
+
+
+def _case(name):
+    if name == "binary":
+        X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+        return ExplainingTeacherClassifier(np.arange(30) % 3, random_state=0), X, y.to_numpy()
+    if name == "multiclass":
+        X, y = load_iris(return_X_y=True)
+        return ExplainingTeacherClassifier([0, 1, 0, 1], random_state=0), X, y
+    if name == "regression":
+        X, y = load_diabetes(return_X_y=True)
+        return ExplainingTeacherRegressor(np.arange(10) % 4, random_state=0), X, y
+    X, y, labels = _people()
+    return ExplainingTeacherClassifier(labels, random_state=0), X, y
+
+
+@pytest.fixture(scope="module", params=["binary", "multiclass", "regression", "people"])
+def case(request):
+    teacher, X, y = _case(request.param)
+    return SimpleNamespace(teacher=teacher.fit(X, y), X=X, y=y, name=request.param)
+
+
+def _score(teacher, X):
+    return teacher.decision_function(X) if hasattr(teacher, "decision_function") else teacher.predict(X)
+
+
+def _with_columns_of(X, other, columns):
+    """Rows of X that take some columns from other rows."""
+    if isinstance(X, pd.DataFrame):
+        return pd.DataFrame({name: (other if c in columns else X)[name].array for c, name in enumerate(X.columns)})
+    mixed = X.copy()
+    mixed[:, columns] = other[:, columns]
+    return mixed
+
+
+# what an explaining teacher promises --------------------------------------------------------------------------------
+
+
+def test_contributions_and_base_are_the_score(case):
+    phi = case.teacher.contributions(case.X)
+    total = case.teacher.explanation_base_ + phi.sum(axis=1)
+    score = _score(case.teacher, case.X)
+    np.testing.assert_allclose(total, score, rtol=0, atol=1e-10 * max(1, np.abs(score).max()))
+    np.testing.assert_allclose(phi.mean(axis=0), 0, atol=1e-10 * max(1, np.abs(phi).max()))
+    if case.name == "multiclass":
+        np.testing.assert_allclose(phi.sum(axis=2), 0, atol=1e-12)
+        np.testing.assert_allclose(case.teacher.predict_proba(case.X), softmax(total, axis=1), atol=1e-12)
+
+
+def test_each_contribution_looks_at_its_own_columns_only(case):
+    X, labels = case.X, case.teacher.superfeature_labels_
+    order = np.random.RandomState(1).permutation(len(X))
+    other = X.iloc[order] if isinstance(X, pd.DataFrame) else X[order]
+    phi = case.teacher.contributions(X)
+    for group in range(labels.max() + 1):
+        moved = case.teacher.contributions(_with_columns_of(X, other, np.flatnonzero(labels == group)))
+        expected = phi.copy()
+        expected[:, group] = phi[order, group]
+        np.testing.assert_allclose(moved, expected, rtol=0, atol=1e-12 * max(1, np.abs(phi).max()))
+        assert np.ptp(phi[:, group]) > 0 or case.name == "people"
+
+
+def test_score_is_that_of_the_boosting_inside(case):
+    inner = case.teacher.estimator_
+    rows = case.X[inner.feature_names_in_] if isinstance(case.X, pd.DataFrame) else case.X
+    raw = _score(inner, rows)
+    raw = raw - raw.mean(axis=1, keepdims=True) if raw.ndim == 2 else raw
+    np.testing.assert_array_equal(_score(case.teacher, case.X), raw)
+    boosting = inner[-1] if isinstance(inner, Pipeline) else inner
+    assert case.teacher.n_iter_ == boosting.n_iter_
+
+
+@pytest.mark.parametrize("engine", ["auto", "enumeration"])
+def test_contributions_are_shapley_values(case, engine):
+    few = slice(25)
+    rows = case.X.iloc[few] if isinstance(case.X, pd.DataFrame) else case.X[few]
+    groups, teacher = case.teacher.superfeature_labels_, case.teacher
+    explainer = GroupShapleyExplainer(groups, background=case.X, engine=engine, random_state=0).fit(teacher, case.X)
+    explanation = explainer.explain(rows)
+    assert explanation.engine == ("linear" if engine == "auto" else engine)
+    assert engine != "auto" or explanation.n_evaluations == 0
+    phi = explanation.phi
+    phi = phi[..., 1] - phi[..., 0] if phi.shape[2] == 2 else phi
+    expected = teacher.contributions(rows)
+    np.testing.assert_allclose(
+        phi.reshape(expected.shape), expected, rtol=0, atol=1e-10 * max(1, np.abs(expected).max())
+    )
+
+
+def test_coarser_superfeatures_are_explained_in_closed_form_and_crossing_ones_are_not(case):
+    labels = case.teacher.superfeature_labels_
+    coarse = np.minimum(labels, labels.max() - 1)
+    explainer = GroupShapleyExplainer(coarse, engine="linear").fit(case.teacher, case.X)
+    assert explainer.explain(case.X[:5]).phi.shape[1] == coarse.max() + 1
+    crossing = np.arange(len(labels))
+    with pytest.raises(ValueError, match="joins superfeatures"):
+        GroupShapleyExplainer(crossing, engine="linear").fit(case.teacher, case.X)
+
+
+def test_weights_are_copies():
+    teacher, X, y = _case("people")
+    copies = np.random.RandomState(0).randint(0, 3, len(y))
+    repeated = np.repeat(np.arange(len(y)), copies)
+    one = clone(teacher).fit(X, y, sample_weight=copies)
+    other = clone(teacher).fit(X.iloc[repeated].reset_index(drop=True), y[repeated])
+    np.testing.assert_array_equal(one.contributions(X), other.contributions(X))
+    phi = one.contributions(X)
+    np.testing.assert_allclose(copies @ phi / copies.sum(), 0, atol=1e-10)
+
+
+def test_class_weight_moves_the_balance():
+    rng = np.random.RandomState(0)
+    X, y = rng.normal(size=(300, 4)), rng.rand(300) < 0.1
+    plain = ExplainingTeacherClassifier(2, random_state=0).fit(X, y)
+    balanced = ExplainingTeacherClassifier(2, class_weight="balanced", random_state=0).fit(X, y)
+    assert balanced.explanation_base_ > plain.explanation_base_ + 1
+
+
+# tables -------------------------------------------------------------------------------------------------------------
+
+
+def test_superfeatures_join_the_columns_they_name_though_categories_are_moved():
+    X, y, labels = _people()
+    together = cross_val_score(ExplainingTeacherClassifier(labels, random_state=0), X, y, cv=3).mean()
+    apart = cross_val_score(ExplainingTeacherClassifier(APART, random_state=0), X, y, cv=3).mean()
+    assert together > 0.95 > 0.85 > apart  # age and city make the target together, and only together
+
+
+def test_additive_gap_is_what_superfeatures_cost():
+    X, y, labels = _people()
+    assert abs(ExplainingTeacherClassifier(labels, random_state=0).fit(X, y).additive_gap_) < 0.1
+    assert ExplainingTeacherClassifier(APART, random_state=0).fit(X, y).additive_gap_ > 0.2
+    assert np.isnan(ExplainingTeacherClassifier(labels, random_state=0).fit(X[:50], y[:50]).additive_gap_)
+    rng = np.random.RandomState(0)
+    X = rng.uniform(-1, 1, (600, 2))
+    assert ExplainingTeacherRegressor([0, 1], random_state=0).fit(X, X[:, 0] * X[:, 1]).additive_gap_ > 0.5
+
+
+def test_unseen_and_missing_values_and_named_columns():
+    teacher, X, y = _case("people")
+    teacher.fit(X, y)
+    strange = X.head(6).assign(city=[None, "Atlantis", "Rome", None, "Oslo", "x"], income=np.nan)
+    total = teacher.explanation_base_ + teacher.contributions(strange).sum(axis=1)
+    np.testing.assert_allclose(total, teacher.decision_function(strange), atol=1e-10)
+    assert set(teacher.predict(strange)) <= {"no", "yes"}
+    with pytest.raises(ValueError, match="feature names"):
+        teacher.contributions(X[X.columns[::-1]])
+
+
+def test_explanation_goes_into_shap(case):
+    import shap
+
+    rows = case.X.head(4) if isinstance(case.X, pd.DataFrame) else case.X[:4]
+    explanation = case.teacher.explain(rows)
+    assert isinstance(explanation, shap.Explanation)
+    np.testing.assert_array_equal(explanation.values, case.teacher.contributions(rows))
+    assert explanation.feature_names == case.teacher.superfeature_names_
+    names = case.teacher.get_feature_names_out()
+    assert len(names) == case.teacher.transform(rows).shape[1] == case.teacher.contributions(rows)[0].size
+
+
+def test_pickles_and_seeds(case):
+    twin = pickle.loads(pickle.dumps(case.teacher))
+    np.testing.assert_array_equal(twin.contributions(case.X), case.teacher.contributions(case.X))
+    again = clone(case.teacher).fit(case.X, case.y)
+    np.testing.assert_array_equal(again.contributions(case.X), case.teacher.contributions(case.X))
+
+
+# errors -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"superfeatures": [0, 1]}, "one superfeature label per column"),
+        ({"superfeatures": {"a": [0, 1, 2]}}, "leave out columns"),
+        ({"superfeatures": 5}, "4"),
+        ({"estimator": "abacus"}, "estimator"),
+        ({"learning_rate": 0}, "learning_rate"),
+        ({"max_leaf_nodes": 1}, "max_leaf_nodes"),
+    ],
+)
+def test_bad_parameters_say_what_to_do(parameters, message):
+    X, y = load_iris(return_X_y=True)
+    teacher = ExplainingTeacherClassifier(**parameters)
+    with pytest.raises(ValueError, match=message):
+        teacher.fit(X, y)
+    assert not hasattr(teacher, "n_features_in_")
+
+
+def test_bad_rows_say_what_to_do():
+    with pytest.raises(ValueError, match="two classes"):
+        ExplainingTeacherClassifier().fit(np.zeros((5, 2)), np.zeros(5))
+    with pytest.raises(ValueError, match="inconsistent"):
+        ExplainingTeacherRegressor().fit(np.zeros((5, 2)), np.zeros(4))
+    with pytest.raises(NotFittedError):
+        ExplainingTeacherRegressor().contributions(np.zeros((5, 2)))
