@@ -23,31 +23,35 @@ import sklearn
 from skl2onnx import to_onnx
 from sklearn.datasets import make_classification
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
 from benchmarks.common import write_results
 from skked import KDClassifier, KEDClassifier, export_onnx, save
 
-N_TRAIN, N_FEATURES, N_SUPERFEATURES = 10_000, 30, 6
+N_TRAIN, N_FEATURES, N_SUPERFEATURES = 5000, 30, 6
 MAX_ITER = 20  # epochs; more would not change how long a prediction takes
-ROUNDS = {1: 400, 100: 200, 100_000: 7}
-COLD_ROUNDS = 11
+ROUNDS = {1: 300, 100: 50, 100_000: 3}
+COLD_ROUNDS = 7
 
 
 def fitted_models(X, y):
     """The models to compare, by name."""
-    student = KEDClassifier(superfeatures=N_SUPERFEATURES, max_iter=MAX_ITER, random_state=0).fit(X, y)
+    boosting = lightgbm.LGBMClassifier(random_state=0, n_jobs=1, verbose=-1).fit(X, y)
+    teaching = {"teacher": FrozenEstimator(boosting), "chimeric": False, "max_iter": MAX_ITER, "random_state": 0}
+    student = KEDClassifier(superfeatures=N_SUPERFEATURES, n_explanations=100, **teaching).fit(X, y)
+    student.set_params(teacher=None)  # a pickle holds all parameters, frozen teachers too
     width = (student.n_parameters_ - 1) // (X.shape[1] + 2)
     models = {
+        "KDClassifier": KDClassifier(**teaching),
         "LogisticRegression": LogisticRegression(max_iter=100),
         "MLPClassifier": MLPClassifier((width,), max_iter=MAX_ITER, random_state=0),
         "HistGradientBoosting": HistGradientBoostingClassifier(random_state=0),
         "RandomForest(300)": RandomForestClassifier(300, random_state=0),
-        "LightGBM": lightgbm.LGBMClassifier(random_state=0, n_jobs=1, verbose=-1),
-        "KDClassifier": KDClassifier(max_iter=MAX_ITER, random_state=0),
     }
-    return {"KEDClassifier": student} | {name: model.fit(X, y) for name, model in models.items()}
+    fitted = {name: model.fit(X, y) for name, model in models.items()}
+    return {"KEDClassifier": student, **fitted, "LightGBM": boosting}
 
 
 def sessions(models, X, folder):
