@@ -9,8 +9,10 @@ import onnx
 import onnxruntime
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_breast_cancer, load_iris
+from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
@@ -140,6 +142,27 @@ def test_the_file_says_what_it_is(mixed, tmp_path):
         "contributions": [2, 3],
         "base": [],
     }
+
+
+def test_columns_may_have_any_name(tmp_path):
+    X = pd.DataFrame({"label": ["u", "v"] * 40, "base": np.arange(80.0), "Gemm3": np.arange(80.0) % 7})
+    student = KEDClassifier(FrozenEstimator(_Ramp().fit(X)), **QUICK).fit(X, X["base"] > 30)
+    export_onnx(student, tmp_path / "student.onnx")
+    columns = {"label_": X["label"].astype(object), "base_": X["base"], "Gemm3": X["Gemm3"]}
+    outputs = _run(tmp_path / "student.onnx", {name: column.to_numpy()[:, None] for name, column in columns.items()})
+    _assert_same(outputs, student, X)
+
+
+class _Ramp(ClassifierMixin, BaseEstimator):
+    """A teacher that reads one column."""
+
+    def fit(self, X, y=None):
+        self.classes_ = np.array([False, True])
+        return self
+
+    def predict_proba(self, X):
+        p = np.asarray(X)[:, 1].astype(float) / 100
+        return np.column_stack([1 - p, p])
 
 
 def test_the_text_of_missing_values_is_no_level(tmp_path):

@@ -24,7 +24,7 @@ class StudentGraph:
     missing : str
         What stands for a missing value in inputs of texts.
     prefix : str
-        Start of the names of all nodes and constants, for graphs with other parts.
+        Start of the names of all nodes and constants, so that they are not those of a column.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class StudentGraph:
     constants : list of onnx.TensorProto
     """
 
-    def __init__(self, student, *, missing="", prefix=""):
+    def __init__(self, student, *, missing="", prefix="skked/"):
         self._onnx = optional_import("onnx", extra="onnx", purpose="Exporting to ONNX")
         self._student = student
         self._missing = missing

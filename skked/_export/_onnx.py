@@ -49,7 +49,8 @@ def export_onnx(estimator, path, *, X=None, missing=""):
     Notes
     -----
     *Inputs.* A table of numbers and truth values is one tensor ``X`` of shape (n, n_features), double. A table that
-    has category columns is one tensor per column of shape (n, 1) under the name of the column: double, or texts.
+    has category columns is one tensor per column of shape (n, 1) under the name of the column, with an underscore added
+    where it is the name of an output: double, or texts.
     Levels that are no texts are written as texts, whole numbers without decimal point; unknown levels are welcome.
 
     *Outputs* of a classifier are ``label`` (n,), ``probabilities`` (n, n_classes), ``contributions``
@@ -105,7 +106,8 @@ def _inputs(student, graph, onnx):
     double, text = onnx.TensorProto.DOUBLE, onnx.TensorProto.STRING
     if not len(encoder.category_columns_):
         return "X", [], [onnx.helper.make_tensor_value_info("X", double, [None, student.n_features_in_])]
-    names = _column_names(student)
+    taken = output_shapes(student)
+    names = [f"{name}_" if name in taken else name for name in _column_names(student)]
     inputs = [
         onnx.helper.make_tensor_value_info(name, text if j in encoder.category_columns_ else double, [None, 1])
         for j, name in enumerate(names)
@@ -153,7 +155,7 @@ def _pipeline_model(pipeline, X):
 def _metadata(student, missing):
     said = {"skked": skked.__version__, "missing": missing}
     if is_classifier(student):
-        said["classes"] = json.dumps(student.classes_.tolist())
+        said["classes"] = json.dumps(student.classes_.tolist(), default=str)
     if hasattr(student, "superfeature_names_"):
         said["superfeatures"] = json.dumps(student.superfeature_names_)
     return said
