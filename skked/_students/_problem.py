@@ -11,7 +11,16 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length
 
-from skked._table import as_table, canonical_rows, check_labels, check_table, n_rows, split_strata, take_rows
+from skked._table import (
+    as_table,
+    canonical_rows,
+    check_labels,
+    check_table,
+    check_weight,
+    n_rows,
+    split_strata,
+    take_rows,
+)
 
 _LARGEST_TARGET = 1e30
 # Half ranges, as shares of the size: what single precision may lose, and rounding errors of a constant.
@@ -76,7 +85,8 @@ def read_problem(estimator, X, y, sample_weight, X_unlabelled):
     y = _read_target(y, task)
     cv = _splits(estimator.cv, table, y)
     strata = split_strata(cv, len(y)) if isinstance(cv, list) else None
-    distinct = canonical_rows(table, y, sample_weight, strata=strata)
+    weight = check_weight(sample_weight, len(y))
+    distinct = canonical_rows(table, y if task == "regression" else _codes(y, weight), weight, strata=strata)
     table, y, weight = take_rows(table, distinct.index), y[distinct.index], distinct.weight
     if isinstance(cv, list):
         cv = _usable(distinct.map_splits(cv))
@@ -120,6 +130,13 @@ def _read_target(y, task):
         raise ValueError("Input y contains NaN or infinity. Drop or impute the rows without a target.")
     _check_size(y.astype(np.float64))
     return y
+
+
+def _codes(y, weight):
+    """Numbers of the classes, so that their names decide nothing; any number where the weight is zero."""
+    codes = np.zeros(len(y), dtype=np.intp)
+    codes[weight > 0] = np.unique(y[weight > 0], return_inverse=True)[1]
+    return codes
 
 
 def _check_size(y):
