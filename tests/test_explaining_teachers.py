@@ -9,14 +9,20 @@ import pytest
 from scipy.special import softmax
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skked import (
     ExplainingTeacherClassifier,
     ExplainingTeacherRegressor,
     GroupShapleyExplainer,
+    KEDClassifier,
+    KEDRegressor,
 )
 
 APART = [0, 1, 2, 2, 2, 0]  # of the columns of _people: age and city in different superfeatures
@@ -237,3 +243,68 @@ def test_bad_rows_say_what_to_do():
         ExplainingTeacherRegressor().fit(np.zeros((5, 2)), np.zeros(4))
     with pytest.raises(NotFittedError):
         ExplainingTeacherRegressor().contributions(np.zeros((5, 2)))
+
+
+# teachers of students -----------------------------------------------------------------------------------------------
+
+QUICK = {"max_iter": 8, "max_parameters": 300, "cv": 3, "random_state": 0}
+
+
+def test_student_takes_the_teachers_superfeatures_and_contributions(case):
+    kind = KEDRegressor if case.name == "regression" else KEDClassifier
+    teacher = clone(case.teacher)
+    student = kind(teacher, explainer="additive", **QUICK).fit(case.X, case.y)
+    assert not hasattr(teacher, "superfeature_labels_")
+    np.testing.assert_array_equal(student.superfeature_labels_, case.teacher.superfeature_labels_)
+    assert student.superfeature_names_ == student.teacher_.superfeature_names_ == case.teacher.superfeature_names_
+    assert student.additive_gap_ == pytest.approx(student.teacher_.additive_gap_, nan_ok=True)
+
+
+def test_same_student_as_with_shapley_values():
+    _, X, y = _case("multiclass")
+    groups = {"narrow": [1, 3], "long": [0, 2]}
+    teacher = ExplainingTeacherClassifier(groups, random_state=0)
+    additive = KEDClassifier(teacher, explainer="additive", superfeatures=groups, **QUICK).fit(X, y)
+    shapley = KEDClassifier(teacher, explainer="shapley", superfeatures=groups, **QUICK).fit(X, y)
+    np.testing.assert_array_equal(additive.contributions(X), shapley.contributions(X))
+
+
+def test_folds_share_the_superfeatures_that_were_found():
+    _, X, y = _case("regression")
+    student = KEDRegressor(explainer="additive", **QUICK).fit(X, y)  # an explaining teacher is the default
+    assert isinstance(student.teacher_, ExplainingTeacherRegressor)
+    given = KEDRegressor(ExplainingTeacherRegressor(3), explainer="additive", superfeatures=4, **QUICK).fit(X, y)
+    assert len(given.superfeature_names_) == given.teacher_.contributions(X).shape[1] == 4
+
+
+def test_student_learns_the_contributions():
+    rng = np.random.RandomState(0)
+    X = rng.uniform(-2, 2, (600, 4))
+    y = X[:, 0] * X[:, 1] + np.sin(2 * X[:, 2]) + X[:, 3]
+    teacher = ExplainingTeacherRegressor([0, 0, 1, 1], random_state=0)
+    student = KEDRegressor(teacher, explainer="additive", max_parameters=1500, max_iter=60, random_state=0).fit(X, y)
+    truth = np.column_stack([X[:, 0] * X[:, 1], np.sin(2 * X[:, 2]) + X[:, 3]])
+    for group in range(2):
+        assert np.corrcoef(student.contributions(X)[:, group], truth[:, group])[0, 1] > 0.95
+
+
+def test_fitted_and_other_additive_teachers():
+    teacher, X, y = _case("binary")
+    fitted = FrozenEstimator(teacher.fit(X, y))
+    student = KEDClassifier(fitted, explainer="additive", **QUICK).fit(X, y)
+    assert student.teacher_ is teacher
+    np.testing.assert_array_equal(student.superfeature_labels_, teacher.superfeature_labels_)
+    coarse = np.minimum(teacher.superfeature_labels_, 1)
+    student = KEDClassifier(fitted, explainer="additive", superfeatures=coarse, **QUICK).fit(X, y)
+    assert student.contributions(X).shape[1] == 2
+    linear = make_pipeline(StandardScaler(), LogisticRegression())
+    assert KEDClassifier(linear, explainer="additive", superfeatures=3, **QUICK).fit(X, y).score(X, y) > 0.8
+
+
+def test_teachers_that_are_not_additive_are_refused():
+    teacher, X, y = _case("binary")
+    with pytest.raises(ValueError, match="RandomForestClassifier is not"):
+        KEDClassifier(RandomForestClassifier(5), explainer="additive", superfeatures=3, **QUICK).fit(X, y)
+    fitted = FrozenEstimator(teacher.fit(X, y))
+    with pytest.raises(ValueError, match="additive over the superfeatures"):
+        KEDClassifier(fitted, explainer="additive", superfeatures=np.arange(30) // 10, **QUICK).fit(X, y)

@@ -123,9 +123,7 @@ class DistilledStudent(TransformerMixin, BaseEstimator):
 
     def _teach(self, problem, memory, seed):
         """The fitted teacher and its out-of-fold scores."""
-        teacher = self.teacher
-        if teacher is None:
-            teacher = default_teacher(self._task, problem.X, random_state=int(seed))
+        teacher = self._unfitted_teacher(problem, memory, int(seed))
         self._say(f"fitting {type(teacher).__name__} on {len(problem):,} distinct rows, cv={self.cv!r}")
         return memory.cache(cross_fit_teacher, ignore=["n_jobs"])(
             teacher,
@@ -138,6 +136,12 @@ class DistilledStudent(TransformerMixin, BaseEstimator):
             n_jobs=self.n_jobs,
             random_state=int(seed),
         )
+
+    def _unfitted_teacher(self, problem, memory, seed):
+        """The user's teacher, or gradient boosting."""
+        if self.teacher is not None:
+            return self.teacher
+        return default_teacher(self._task, problem.X, random_state=seed)
 
     def _superfeatures(self, problem, teaching, memory, seed):
         """Superfeatures of the columns; one that holds all of them where nothing needs more."""

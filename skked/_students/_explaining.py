@@ -4,9 +4,11 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 
 from skked._explanations import GroupShapleyExplainer
-from skked._students._base import DistilledStudent
+from skked._students._additive_teaching import AdditiveExplainer, additive_teacher
+from skked._students._base import DistilledStudent, Grouping
 from skked._students._contributions import ExplainsItself
 from skked._validation import HasMethods, Interval, StrOptions
 
@@ -16,7 +18,7 @@ class ExplainingStudent(ExplainsItself, DistilledStudent):
 
     _parameter_constraints: dict = {
         **DistilledStudent._parameter_constraints,
-        "explainer": [StrOptions({"shapley"}), HasMethods(["fit", "explain"])],
+        "explainer": [StrOptions({"shapley", "additive"}), HasMethods(["fit", "explain"])],
         "explanation_weight": [Interval(Real, 0, 1, closed="both")],
         "n_explanations": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "network": [StrOptions({"additive", "heads"})],
@@ -44,12 +46,32 @@ class ExplainingStudent(ExplainsItself, DistilledStudent):
 
     # the steps of fit -------------------------------------------------------------------------------------------
 
+    def _takes_contributions(self):
+        """Whether the teacher explains itself."""
+        return isinstance(self.explainer, str) and self.explainer == "additive"
+
+    def _unfitted_teacher(self, problem, memory, seed):
+        if not self._takes_contributions():
+            return super()._unfitted_teacher(problem, memory, seed)
+        return additive_teacher(self.teacher, self.superfeatures, problem, self._task, memory, seed)
+
+    def _superfeatures(self, problem, teaching, memory, seed):
+        """The teacher's own superfeatures where it explains itself by some, unless a fitted one is asked for others."""
+        teacher = teaching.full.estimator
+        asked = not isinstance(self.superfeatures, str) and isinstance(self.teacher, FrozenEstimator)
+        if asked or not self._takes_contributions() or not hasattr(teacher, "superfeature_labels_"):
+            return super()._superfeatures(problem, teaching, memory, seed)
+        self._say(f"{len(teacher.superfeature_names_)} superfeatures: {'; '.join(teacher.superfeature_names_)}")
+        return Grouping(teacher.superfeature_labels_, teacher.superfeature_names_, teacher.additive_gap_)
+
     def _needs_superfeatures(self, problem):
         return True
 
     def _explainer(self, seed):
         if self._explanation_weight() * self.distillation_weight == 0:
             return None
+        if self._takes_contributions():
+            return AdditiveExplainer([], engine="linear", random_state=seed, n_jobs=self.n_jobs)
         if self.explainer != "shapley":
             return clone(self.explainer)
         return GroupShapleyExplainer([], random_state=seed, n_jobs=self.n_jobs)

@@ -27,9 +27,13 @@ class KEDClassifier(ExplainingStudent, StudentClassifier):
     superfeatures : "auto", int, array-like, dict or clusterer, default="auto"
         Groups of input columns: found by :class:`SuperfeatureClustering` (their number too, or this many), labels of
         shape (n_features,), ``{name: [columns]}``, or a clusterer with ``labels_`` over the features.
-    explainer : "shapley" or explainer, default="shapley"
+    explainer : "shapley", "additive" or explainer, default="shapley"
         Where the teacher's explanations come from: its group Shapley values, by a :class:`GroupShapleyExplainer`
-        with default settings, or an explainer of that kind; it is cloned and given the superfeatures.
+        with default settings, or an explainer of that kind; it is cloned and given the superfeatures. "additive" takes
+        the contributions that an additive teacher is made of, exact and for free: an
+        :class:`ExplainingTeacherClassifier`, which is then the default teacher, a linear model or an explainable
+        boosting machine; any other is an error. An explaining teacher is cloned with these superfeatures, or "auto"
+        takes its own.
     distillation_weight : float in [0, 1], default=0.8
         λ: weight of the teacher against the labels.
     explanation_weight : float in [0, 1], default=0.7
@@ -132,6 +136,7 @@ class KEDClassifier(ExplainingStudent, StudentClassifier):
     KDClassifier : Without explanations.
     SuperfeatureClustering : Finds the superfeatures.
     GroupShapleyExplainer : Explains any model by superfeatures.
+    ExplainingTeacherClassifier : A teacher that explains itself.
 
     Notes
     -----
@@ -256,9 +261,13 @@ class KEDRegressor(ExplainingStudent, StudentRegressor):
     superfeatures : "auto", int, array-like, dict or clusterer, default="auto"
         Groups of input columns: found by :class:`SuperfeatureClustering` (their number too, or this many), labels of
         shape (n_features,), ``{name: [columns]}``, or a clusterer with ``labels_`` over the features.
-    explainer : "shapley" or explainer, default="shapley"
+    explainer : "shapley", "additive" or explainer, default="shapley"
         Where the teacher's explanations come from: its group Shapley values, by a :class:`GroupShapleyExplainer`
-        with default settings, or an explainer of that kind; it is cloned and given the superfeatures.
+        with default settings, or an explainer of that kind; it is cloned and given the superfeatures. "additive" takes
+        the contributions that an additive teacher is made of, exact and for free: an
+        :class:`ExplainingTeacherRegressor`, which is then the default teacher, a linear model or an explainable
+        boosting machine; any other is an error. An explaining teacher is cloned with these superfeatures, or "auto"
+        takes its own.
     distillation_weight : float in [0, 1], default=0.8
         λ: weight of the teacher against the labels.
     explanation_weight : float in [0, 1], default=0.7
