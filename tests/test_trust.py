@@ -219,6 +219,33 @@ def test_fits_in_parallel_threads_do_not_disturb_each_other():
     assert together == alone
 
 
+def test_overlapping_trainings_give_torch_its_threads_back():
+    import torch
+
+    from skked._torch._device import one_thread
+
+    threads_before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    inside, leave = threading.Event(), threading.Event()
+
+    def other():
+        with one_thread():
+            inside.set()
+            leave.wait()
+
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            with one_thread():
+                training = pool.submit(other)
+                inside.wait()
+            leave.set()
+            training.result()
+        with ThreadPoolExecutor(1) as later:
+            assert later.submit(torch.get_num_threads).result() == torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(threads_before)
+
+
 # the same data in another form ------------------------------------------------------------------------------------
 
 FEW = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
