@@ -48,7 +48,7 @@ class KDClassifier(StudentClassifier):
     learning_rate_init : float, default=0.01
         Largest learning rate of Adam; it rises for 5 % of the steps and falls along half a cosine to zero.
     alpha : float, default=0.2
-        Decoupled weight decay per step and unit of learning rate.
+        Decoupled weight decay per step and unit of learning rate; divided by n_samples / 1,000 for more rows than that.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, for teacher and student.
     early_stopping : bool, default=False
@@ -76,7 +76,8 @@ class KDClassifier(StudentClassifier):
     Attributes
     ----------
     teacher_ : classifier
-        The teacher, fitted on all rows. Pickles leave it out.
+        The teacher, fitted on all rows. Pickles leave it out, but keep `teacher` as it was given, a large model inside
+        a ``FrozenEstimator`` included; :func:`save` leaves out both.
     network_ : StudentNetwork
         The student's weights, as numpy arrays.
     encoder_ : TableEncoder
@@ -223,7 +224,7 @@ class KDRegressor(StudentRegressor):
     learning_rate_init : float, default=0.01
         Largest learning rate of Adam; it rises for 5 % of the steps and falls along half a cosine to zero.
     alpha : float, default=0.2
-        Decoupled weight decay per step and unit of learning rate.
+        Decoupled weight decay per step and unit of learning rate; divided by n_samples / 1,000 for more rows than that.
     early_stopping : bool, default=False
         Hold out rows of the student's training, and keep the weights of the epoch with the lowest loss on them.
     validation_fraction : float in (0, 1), default=0.1
@@ -249,7 +250,8 @@ class KDRegressor(StudentRegressor):
     Attributes
     ----------
     teacher_ : regressor
-        The teacher, fitted on all rows. Pickles leave it out.
+        The teacher, fitted on all rows. Pickles leave it out, but keep `teacher` as it was given, a large model inside
+        a ``FrozenEstimator`` included; :func:`save` leaves out both.
     network_ : StudentNetwork
         The student's weights, as numpy arrays.
     encoder_ : TableEncoder

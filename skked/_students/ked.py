@@ -73,7 +73,7 @@ class KEDClassifier(ExplainingStudent, StudentClassifier):
     learning_rate_init : float, default=0.01
         Largest learning rate of Adam; it rises for 5 % of the steps and falls along half a cosine to zero.
     alpha : float, default=0.2
-        Decoupled weight decay per step and unit of learning rate.
+        Decoupled weight decay per step and unit of learning rate; divided by n_samples / 1,000 for more rows than that.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, for teacher and student.
     early_stopping : bool, default=False
@@ -101,7 +101,8 @@ class KEDClassifier(ExplainingStudent, StudentClassifier):
     Attributes
     ----------
     teacher_ : classifier
-        The teacher, fitted on all rows. Pickles leave it out.
+        The teacher, fitted on all rows. Pickles leave it out, but keep `teacher` as it was given, a large model inside
+        a ``FrozenEstimator`` included; :func:`save` leaves out both.
     superfeature_labels_ : ndarray of int, shape (n_features_in_,)
         Superfeature of every column.
     superfeature_names_ : list of str
@@ -301,7 +302,7 @@ class KEDRegressor(ExplainingStudent, StudentRegressor):
     learning_rate_init : float, default=0.01
         Largest learning rate of Adam; it rises for 5 % of the steps and falls along half a cosine to zero.
     alpha : float, default=0.2
-        Decoupled weight decay per step and unit of learning rate.
+        Decoupled weight decay per step and unit of learning rate; divided by n_samples / 1,000 for more rows than that.
     early_stopping : bool, default=False
         Hold out rows of the student's training, and keep the weights of the epoch with the lowest loss on them.
     validation_fraction : float in (0, 1), default=0.1
@@ -327,7 +328,8 @@ class KEDRegressor(ExplainingStudent, StudentRegressor):
     Attributes
     ----------
     teacher_ : regressor
-        The teacher, fitted on all rows. Pickles leave it out.
+        The teacher, fitted on all rows. Pickles leave it out, but keep `teacher` as it was given, a large model inside
+        a ``FrozenEstimator`` included; :func:`save` leaves out both.
     superfeature_labels_ : ndarray of int, shape (n_features_in_,)
         Superfeature of every column.
     superfeature_names_ : list of str
