@@ -32,8 +32,9 @@ from skked import KDClassifier, KEDClassifier, export_onnx, save
 
 N_TRAIN, N_FEATURES, N_SUPERFEATURES = 5000, 30, 6
 MAX_ITER = 20  # epochs; more would not change how long a prediction takes
-ROUNDS = {1: 300, 100: 50, 100_000: 3}
-COLD_ROUNDS = 7
+ROUNDS = {1: 60, 100: 15, 100_000: 3}
+CALLS = {1: 5, 100: 5, 100_000: 1}  # per round; an untimed one before them brings the model into the cache
+COLD_ROUNDS = 5
 
 
 def fitted_models(X, y):
@@ -98,10 +99,14 @@ def timed(call):
     return time.perf_counter() - start
 
 
-def medians(timers, rounds):
-    """Median seconds of each timer, all of them once per round."""
-    times = [{name: timer() for name, timer in timers.items()} for _ in range(rounds + 1)][1:]
-    return {name: float(np.median([round_[name] for round_ in times])) for name in timers}
+def medians(timers, rounds, calls=1):
+    """Median seconds of each timer, each called some times per round."""
+    times = {name: [] for name in timers}
+    for _ in range(rounds):
+        for name, timer in timers.items():
+            timer()
+            times[name] += [timer() for _ in range(calls)]
+    return {name: float(np.median(found)) for name, found in times.items()}
 
 
 def explanation_times(models, X):
@@ -109,7 +114,7 @@ def explanation_times(models, X):
     student = models["KEDClassifier"]
     explainers = {name: shap.TreeExplainer(models[name]) for name in ("RandomForest(300)", "LightGBM")}
     timers = {f"shap.TreeExplainer of {name}": (lambda e=e: timed(lambda: e(X))) for name, e in explainers.items()}
-    return medians({"KEDClassifier.explain": lambda: timed(lambda: student.explain(X)), **timers}, 10)
+    return medians({"KEDClassifier.explain": lambda: timed(lambda: student.explain(X)), **timers}, 3)
 
 
 def sizes(models, folder):
@@ -197,7 +202,7 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         runs = sessions(models, X, folder)
-        seconds = {n: medians(tasks(models, runs, rows[:n]), rounds) for n, rounds in ROUNDS.items()}
+        seconds = {n: medians(tasks(models, runs, rows[:n]), rounds, CALLS[n]) for n, rounds in ROUNDS.items()}
         size, cold = sizes(models, folder), cold_start(models, X, folder)
     measured = {
         "seconds": seconds,
@@ -210,6 +215,7 @@ def main():
         "n_train": N_TRAIN,
         "n_features": N_FEATURES,
         "rounds": ROUNDS,
+        "calls_per_round": CALLS,
         "n_superfeatures": N_SUPERFEATURES,
         "n_parameters": {"student": models["KEDClassifier"].n_parameters_, "MLPClassifier": _n_parameters(models)},
         "threads": 1,
