@@ -246,7 +246,7 @@ def people():
 def test_tables_as_people_have_them(people):
     X, y = people
     student = KEDClassifier(max_parameters=1000, random_state=0).fit(X, y)
-    assert student.score(X, y) > 0.8
+    assert student.score(X, y) > 0.75
     assert set(student.classes_) == {"no", "yes"}
     foreign = X.head(4).assign(city="Atlantis", town="nowhere", income=1e12)
     assert np.isfinite(student.decision_function(foreign)).all()

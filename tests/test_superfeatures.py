@@ -28,6 +28,7 @@ from skked._superfeatures.communities import louvain_communities, modularity
 from skked._superfeatures.hessian import hessian_interactions
 from skked._superfeatures.interaction import swap_interactions
 from skked._superfeatures.linkage import LINKAGES, group_columns, tree_from_labels
+from skked._superfeatures.measured_gap import measure_additive_gap
 from skked._superfeatures.names import superfeature_names
 from skked._superfeatures.target import read_target
 
@@ -517,3 +518,23 @@ def test_resolve_explains_what_is_wrong(superfeatures, error, message):
     frame = pd.DataFrame(np.random.RandomState(0).normal(size=(20, 3)), columns=list("abc"))
     with pytest.raises(error, match=message):
         resolve_superfeatures(superfeatures, frame)
+
+
+def test_gap_judges_the_groups_it_was_given_where_columns_are_categories():
+    rng = np.random.RandomState(0)
+    n = 1200
+    X = pd.DataFrame(
+        {
+            "a": rng.normal(size=n),
+            "b": rng.choice(list("uv"), n),
+            "c": rng.normal(size=n),
+            "d": rng.choice(list("xy"), n),
+        }
+    )
+    y = X["a"] * np.where(X["b"] == "u", 2.0, -2.0) + X["c"] * np.where(X["d"] == "x", 2.0, -2.0)
+    together, apart = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])
+    gaps = [
+        measure_additive_gap(labels, X, y.to_numpy(), is_classifier=False, sample_weight=np.ones(n), random_state=rng)
+        for labels in (together, apart)
+    ]
+    assert gaps[0] < 0.05 < 0.5 < gaps[1]

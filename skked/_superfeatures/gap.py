@@ -57,6 +57,9 @@ class AdditiveGap:
             self._columns = self._strongest_columns(random_state)
             model = self._fit(None)
         self._full_loss = self._loss(model)
+        # scikit-learn's boosting (1.9) puts categories first and then reads interaction_cst by the new places;
+        # with the categories first from the outset, old and new places are the same.
+        self._columns = self._columns[np.argsort(~self._categorical[self._columns], kind="stable")]
 
     def differences(self, labels):
         """Held-out loss of T1 minus that of T0, row by row.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skked._superfeatures.columns import ColumnCodes, encode_columns
+from skked._superfeatures.columns import encode_columns
 from skked._superfeatures.gap import AdditiveGap
 from skked._table import n_rows, take_rows
 
@@ -44,15 +44,12 @@ def measure_additive_gap(labels, X, y, *, is_classifier, sample_weight, random_s
         return np.nan
     if is_classifier:
         target = np.unique(target, return_inverse=True)[1]
-    columns = encode_columns(take_rows(X, rows))
-    # scikit-learn's boosting (1.9) puts categories first and then reads interaction_cst by the new places.
-    order = np.argsort(~columns.categorical, kind="stable")
     judge = AdditiveGap(
-        ColumnCodes(columns.values[:, order], columns.categorical[order]),
+        encode_columns(take_rows(X, rows)),
         target,
         is_classifier=is_classifier,
         sample_weight=sample_weight[rows],
         random_state=random_state,
     )
-    gap, _ = judge.mean(judge.differences(labels[order]))
+    gap, _ = judge.mean(judge.differences(labels))
     return gap
