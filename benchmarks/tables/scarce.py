@@ -12,7 +12,14 @@ import pandas as pd
 import skked
 from benchmarks.common import data_folder, mean_and_interval, read_table, split, write_results
 
-SETTINGS = {"table": "spambase", "n_train": 300, "n_test": 2000, "max_parameters": 500, "n_seeds": 10, "first_seed": 100}
+SETTINGS = {
+    "table": "spambase",
+    "n_train": 300,
+    "n_test": 2000,
+    "max_parameters": 500,
+    "n_seeds": 10,
+    "first_seed": 100,
+}
 
 
 def students(seed, memory):
