@@ -52,7 +52,7 @@ def test_imports_go_down(path):
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_heavy_imports_stay_in_their_rooms(path):
-    heavy = {"torch", "shap", "numba", "matplotlib", "onnx", "skops"}
+    heavy = {"torch", "shap", "numba", "matplotlib", "onnx", "skl2onnx", "skops"}
     allowed = {"torch"} if _room(path) == "_torch" else set()
     found = {module.split(".")[0] for module in _imports(path, top_only=True)} & heavy
     if path.name.startswith("_tree_") and "_explanations" in path.parts:

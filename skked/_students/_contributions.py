@@ -7,6 +7,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from skked._table import check_table, column_names
 
+SHOWN_COLUMNS = 2
+"""Columns of a superfeature whose values a plot's label says."""
+
 
 class ExplainsItself(TransformerMixin):
     """Explanations in words and as columns, from ``contributions(X)``.
@@ -62,8 +65,8 @@ class ExplainsItself(TransformerMixin):
         -------
         shap.Explanation
             ``values`` as in :meth:`contributions`; ``base_values``; ``data``, the value of the column for a numeric
-            superfeature of one column, else the mean of its encoded columns; ``display_data``, the columns' values
-            in words; ``feature_names``, the names of the superfeatures; for three or more classes ``output_names``.
+            superfeature of one column, else the mean of its encoded columns; ``display_data``, the values of its
+            first columns in words; ``feature_names``, the names of the superfeatures; for three or more classes ``output_names``.
         """
         values = self.contributions(X)
         import shap
@@ -95,9 +98,11 @@ class ExplainsItself(TransformerMixin):
                 data[:, group] = words[:, group] = columns.iloc[:, 0].to_numpy(dtype=float, na_value=np.nan)
                 continue
             data[:, group] = Z[:, encoded == group].mean(axis=1)
+            shown = columns.iloc[:, :SHOWN_COLUMNS]
+            rest = ", …" if columns.shape[1] > SHOWN_COLUMNS else ""
             words[:, group] = [
-                ", ".join(f"{name}={_short(value)}" for name, value in zip(columns.columns, row, strict=True))
-                for row in columns.itertuples(index=False, name=None)
+                ", ".join(f"{name}={_short(value)}" for name, value in zip(shown.columns, row, strict=True)) + rest
+                for row in shown.itertuples(index=False, name=None)
             ]
         return data, words
 
