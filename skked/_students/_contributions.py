@@ -66,7 +66,8 @@ class ExplainsItself(TransformerMixin):
         shap.Explanation
             ``values`` as in :meth:`contributions`; ``base_values``; ``data``, the value of the column for a numeric
             superfeature of one column, else the mean of its encoded columns; ``display_data``, the values of its
-            first columns in words; ``feature_names``, the names of the superfeatures; for three or more classes ``output_names``.
+            first columns in words; ``feature_names``, the names of the superfeatures; ``output_names`` for three or
+            more classes.
         """
         values = self.contributions(X)
         import shap
