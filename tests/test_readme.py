@@ -22,6 +22,13 @@ def test_code_runs(code, tmp_path, monkeypatch):
     exec(compile(code, "snippet", "exec"), {})
 
 
+def test_gain_is_what_the_benchmark_wrote():
+    settings = json.loads((RESULTS / "scarce.json").read_text())["settings"]
+    gain = settings["differences in points of accuracy"]["KED - KD"]
+    words = f"{gain['mean']:+.1f} points of accuracy over KD, 95 % interval {gain['low']:+.1f} to {gain['high']:+.1f}"
+    assert words in README.read_text(encoding="utf-8")
+
+
 def test_table_is_what_the_benchmark_wrote():
     from benchmarks.tables.run import render
 

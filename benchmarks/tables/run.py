@@ -87,7 +87,7 @@ def _plain(row):
 def render(document):
     """The Markdown table: quality in percent as mean ± standard deviation over seeds."""
     rows = pd.DataFrame(document["rows"])
-    rows["quality"] = 100 * rows["accuracy"].fillna(rows["r2"]) if "r2" in rows else 100 * rows["accuracy"]
+    rows["quality"] = 100 * rows.reindex(columns=["accuracy", "r2"]).bfill(axis=1)["accuracy"]
     lines = [
         "| table (rows to train) | | teacher | KED | KD | plain | linear | KED agrees with teacher | KED bytes "
         "| teacher bytes |",
