@@ -164,7 +164,7 @@ class KEDClassifier(ExplainingStudent, StudentClassifier):
     >>> student.score(X, y) > 0.95
     True
     >>> student.n_parameters_
-    493
+    480
     >>> student.contributions(X.head(3)).shape
     (3, 4)
     """
