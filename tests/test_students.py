@@ -191,6 +191,8 @@ def test_early_stopping_keeps_the_best_epoch(cancer):
     assert student.n_iter_ < 300
     assert student.n_iter_ == len(student.loss_curve_) == len(student.validation_curve_)
     assert np.argmin(student.validation_curve_) == student.n_iter_ - 1 - 3
+    student.set_params(early_stopping=False, max_iter=2).fit(*cancer)
+    assert not hasattr(student, "validation_curve_")
 
 
 def test_warm_start_goes_on(cancer):
@@ -351,6 +353,17 @@ def test_same_seed_same_bits_in_other_processes_and_jobs(cancer):
     for n_jobs in ("1", "2"):
         done = subprocess.run([sys.executable, "-c", SCRIPT, n_jobs], capture_output=True, text=True, check=True)
         assert done.stdout.strip() == here
+
+
+def test_gpu_student_agrees_with_the_cpu_one(cancer):
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    settings = {**QUICK, "superfeatures": 3}
+    cpu = KEDClassifier(device="cpu", **settings).fit(*cancer)
+    gpu = KEDClassifier(device="cuda", **settings).fit(*cancer)
+    np.testing.assert_allclose(gpu.decision_function(cancer[0]), cpu.decision_function(cancer[0]), atol=1e-2)
 
 
 def test_order_of_rows_does_not_matter(cancer):

@@ -247,6 +247,7 @@ class DistilledStudent(TransformerMixin, BaseEstimator):
         self.n_parameters_ = network.n_parameters
         self.n_iter_ = len(trained.loss_curve)
         self.loss_curve_ = trained.loss_curve
+        vars(self).pop("validation_curve_", None)
         if trained.validation_curve:
             self.validation_curve_ = trained.validation_curve
         if problem.classes is not None:
@@ -267,9 +268,9 @@ class DistilledStudent(TransformerMixin, BaseEstimator):
     def _architecture(self, encoder, labels, n_outputs):
         """Sizes of the network's branches, and the number of contributions it gives: one branch, one contribution."""
         columns = [np.arange(len(encoder.columns_))]
-        return self._sized(columns, encoder, n_outputs, [n_outputs]), 1
+        return self._sized(columns, encoder, [n_outputs]), 1
 
-    def _sized(self, inputs, encoder, n_outputs, outputs):
+    def _sized(self, inputs, encoder, outputs):
         """An architecture of the given branches, its hidden widths given by the user or solved from the budget."""
         from skked._torch._train import Architecture
 

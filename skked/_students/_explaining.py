@@ -86,10 +86,10 @@ class ExplainingStudent(ExplainsItself, DistilledStudent):
         n_superfeatures = int(labels.max()) + 1
         if self.network == "heads":
             columns = [np.arange(len(encoder.columns_))]
-            return self._sized(columns, encoder, n_outputs, [n_outputs * n_superfeatures]), n_superfeatures
+            return self._sized(columns, encoder, [n_outputs * n_superfeatures]), n_superfeatures
         branch = labels[encoder.columns_]
         inputs = [np.flatnonzero(branch == group) for group in range(n_superfeatures)]
-        return self._sized(inputs, encoder, n_outputs, [n_outputs] * n_superfeatures), n_superfeatures
+        return self._sized(inputs, encoder, [n_outputs] * n_superfeatures), n_superfeatures
 
     def _store(self, problem, teaching, grouping, encoder, network, trained):
         super()._store(problem, teaching, grouping, encoder, network, trained)

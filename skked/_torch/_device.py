@@ -28,7 +28,7 @@ def resolve_device(device):
 
 
 _threads = threading.Lock()
-_training = []
+_training: list[int] = []
 """Number of threads to go back to, once for every training that runs now."""
 
 
