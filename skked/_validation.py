@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import warnings
 
 from sklearn.utils._param_validation import (  # the only private scikit-learn import of the package
     HasMethods,
@@ -26,7 +27,7 @@ __all__ = [
 
 @contextlib.contextmanager
 def all_or_nothing(estimator):
-    """Leave the estimator as it was if the block is left by an exception, Ctrl-C included.
+    """Leave the estimator as it was if the block is left by an exception, Ctrl-C included; warnings filters always.
 
     Parameters
     ----------
@@ -34,7 +35,9 @@ def all_or_nothing(estimator):
     """
     before = dict(vars(estimator))
     try:
-        yield
+        # scikit-learn's boosting bins in threads, whose own catch_warnings may leave a copy of the filters behind.
+        with warnings.catch_warnings():
+            yield
     except BaseException:
         vars(estimator).clear()
         vars(estimator).update(before)

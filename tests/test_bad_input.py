@@ -44,7 +44,7 @@ def global_state():
             torch.get_default_dtype(),
             torch.are_deterministic_algorithms_enabled(),
         ),
-        "warnings": list(warnings.filters),
+        "warnings": [tuple(getattr(part, "pattern", part) for part in entry) for entry in warnings.filters],
         "scikit-learn": sklearn.get_config(),
         "pandas": repr(pd.options.d),
         "numpy errors": np.geterr(),
