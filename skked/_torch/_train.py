@@ -102,13 +102,12 @@ class Schedule:
 
 @dataclass
 class Trained:
-    """Weights of one candidate, its loss per epoch, and the epochs it ran."""
+    """Weights of one candidate, and its losses per epoch."""
 
     coefs: list
     intercepts: list
     loss_curve: list = field(default_factory=list)
     validation_curve: list = field(default_factory=list)
-    best_epoch: int = 0
 
 
 class _Parameters:
@@ -328,7 +327,7 @@ def train(
                 if epoch - int(best.epoch.max()) >= schedule.n_iter_no_change:
                     break
         flat = parameters.flat if held_out is None else best.flat
-        return _extract(parameters, flat, architecture, curves, best)
+        return _extract(parameters, flat, architecture, curves)
 
 
 def stacked(above, below):
@@ -365,7 +364,7 @@ class _Best:
         self.epoch = torch.where(better, epoch, self.epoch)
 
 
-def _extract(parameters, flat, architecture, curves, best):
+def _extract(parameters, flat, architecture, curves):
     coefs, intercepts = ([array.cpu().numpy() for array in arrays] for arrays in parameters.views(flat))
     blocks = architecture.blocks()
     trained = []
@@ -383,7 +382,6 @@ def _extract(parameters, flat, architecture, curves, best):
                 ],
                 training,
                 validation,
-                int(best.epoch[candidate]),
             )
         )
     return trained
