@@ -192,52 +192,57 @@ class DistilledStudent(TransformerMixin, BaseEstimator):
 
     def _train(self, problem, curriculum, encoder, labels, seed):
         """The trained network in the units of the target, with centred contributions, and its loss curves."""
-        from skked._students._targets import TargetScale, training_set
-        from skked._torch._train import Schedule, stacked, train
+        from skked._students._targets import material_of
 
-        scale = TargetScale(problem)
-        real = training_set(curriculum.real, encoder, scale, weight=problem.weight, hard=problem.hard)
-        real, validation = self._hold_out(real, problem, seed)
-        if curriculum.unlabelled is not None:
-            real = stacked(real, training_set(curriculum.unlabelled, encoder, scale))
-        chimeric = None
-        if curriculum.chimeric is not None:
-            per_row = min(len(curriculum.chimeric) / len(real), CHIMERAS_PER_ROW)
-            weight = np.full(len(curriculum.chimeric), min(1.0, 1 / per_row))
-            chimeric = training_set(curriculum.chimeric, encoder, scale, weight=weight)
-        architecture, n_superfeatures = self._architecture(encoder, labels, len(real.hard[0]))
-        temperatures = (1.0, 1.0) if scale.kind == "identity" else self._temperatures()
+        material = material_of(problem, curriculum, encoder)
+        material = material.with_validation(*self._hold_out(material.real, problem, seed))
+        architecture, n_superfeatures = self._architecture(encoder, labels, len(material.base))
+        schedule = self._schedule(problem, len(material.rows))
+        trained = self._fit_network(architecture, n_superfeatures, material, schedule, int(seed))
+        self._say(f"student trained for {len(trained.loss_curve)} epochs, last loss {trained.loss_curve[-1]:.4g}")
+        network = StudentNetwork(
+            architecture.inputs, trained.coefs, trained.intercepts, material.base, n_superfeatures
+        ).rescaled(material.scale.scale, material.scale.shift)
+        Z = encoder.transform(problem.X)
+        return network.centred(Z, problem.weight, over_outputs=material.scale.kind == "softmax"), trained
+
+    def _fit_network(self, architecture, n_superfeatures, material, schedule, seed):
+        """Weights that minimise the method's loss on the material."""
+        from skked._torch._train import train
+
+        temperatures = (1.0, 1.0) if material.scale.kind == "identity" else self._temperatures()
         (trained,) = train(
             architecture,
-            scale.scores(curriculum.base),
+            material.base,
             n_superfeatures,
-            real,
-            Schedule(
-                max_iter=self.max_iter,
-                batch_size=self._batch_size(len(real)),
-                learning_rate_init=self.learning_rate_init,
-                alpha=self.alpha * min(1.0, WEIGHT_DECAY_ROWS / len(problem)),
-                n_iter_no_change=self.n_iter_no_change,
-                tol=self.tol,
-            ),
-            kind=scale.kind,
+            material.rows,
+            schedule,
+            kind=material.scale.kind,
             distillation_weight=[self.distillation_weight],
             explanation_weight=[self._explanation_weight()],
             temperature=temperatures[:1],
             explanation_temperature=temperatures[1:],
-            seeds=[int(seed)],
-            chimeric=chimeric,
+            seeds=[seed],
+            chimeric=material.chimeras(CHIMERAS_PER_ROW),
             chimeras_per_row=CHIMERAS_PER_ROW,
-            validation=validation,
-            initial=self._initial(architecture, scale),
+            validation=material.validation,
+            initial=self._initial(architecture, material.scale),
             device=self.device,
         )
-        self._say(f"student trained for {len(trained.loss_curve)} epochs, last loss {trained.loss_curve[-1]:.4g}")
-        network = StudentNetwork(
-            architecture.inputs, trained.coefs, trained.intercepts, scale.scores(curriculum.base), n_superfeatures
-        ).rescaled(scale.scale, scale.shift)
-        Z = encoder.transform(problem.X)
-        return network.centred(Z, problem.weight, over_outputs=scale.kind == "softmax"), trained
+        return trained
+
+    def _schedule(self, problem, n_rows):
+        """How long and how fast to train on so many rows an epoch."""
+        from skked._torch._train import Schedule
+
+        return Schedule(
+            max_iter=self.max_iter,
+            batch_size=self._batch_size(n_rows),
+            learning_rate_init=self.learning_rate_init,
+            alpha=self.alpha * min(1.0, WEIGHT_DECAY_ROWS / len(problem)),
+            n_iter_no_change=self.n_iter_no_change,
+            tol=self.tol,
+        )
 
     def _store(self, problem, teaching, grouping, encoder, network, trained):
         """Fitted attributes, all at once at the end."""

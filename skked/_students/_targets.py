@@ -1,8 +1,10 @@
 """From what the teacher says, in scores per class or target units, to what the student's outputs are trained on."""
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 
-from skked._torch._train import TrainingSet
+from skked._torch._train import TrainingSet, stacked
 
 
 class TargetScale:
@@ -68,4 +70,73 @@ def training_set(lesson, encoder, scale, *, weight=None, hard=None):
         weight=weight,
         hard_weight=np.zeros(n_samples) if hard is None else weight,
         phi_weight=weight * lesson.explained,
+    )
+
+
+@dataclass(frozen=True)
+class Material:
+    """All that a student is trained on, in units of its outputs.
+
+    Attributes
+    ----------
+    scale : TargetScale
+    base : array of shape (K,)
+        Score of a row that says nothing.
+    real, unlabelled, chimeric, validation : TrainingSet
+        Rows of the table; rows without labels, chimeras and rows that choose the best epoch, or None.
+    """
+
+    scale: TargetScale
+    base: np.ndarray
+    real: TrainingSet
+    unlabelled: TrainingSet | None
+    chimeric: TrainingSet | None
+    validation: TrainingSet | None = None
+
+    @property
+    def rows(self):
+        """TrainingSet: every row that an epoch sees once."""
+        return stacked(self.real, self.unlabelled)
+
+    def chimeras(self, most_per_row):
+        """The chimeras, which together weigh as much as the rows; of more than `most_per_row` not all in one epoch."""
+        if self.chimeric is None:
+            return None
+        per_row = min(len(self.chimeric) / len(self.rows), most_per_row)
+        return replace(self.chimeric, **_weights(len(self.chimeric), min(1.0, 1 / per_row), self.chimeric.phi_weight))
+
+    def with_validation(self, real, validation):
+        """The same with some rows held out."""
+        return replace(self, real=real, validation=validation)
+
+
+def _weights(n_samples, weight, explained):
+    weight = np.full(n_samples, weight)
+    return {"weight": weight, "phi_weight": weight * explained}
+
+
+def material_of(problem, curriculum, encoder):
+    """The material of a problem.
+
+    Parameters
+    ----------
+    problem : Problem
+    curriculum : Curriculum
+    encoder : TableEncoder
+
+    Returns
+    -------
+    Material
+    """
+    scale = TargetScale(problem)
+
+    def taught(lesson):
+        return None if lesson is None else training_set(lesson, encoder, scale)
+
+    return Material(
+        scale,
+        scale.scores(curriculum.base),
+        training_set(curriculum.real, encoder, scale, weight=problem.weight, hard=problem.hard),
+        taught(curriculum.unlabelled),
+        taught(curriculum.chimeric),
     )

@@ -1,0 +1,90 @@
+"""The training loop for losses whose gradient nobody has written out: automatic differentiation does it."""
+
+import contextlib
+
+import numpy as np
+import torch
+
+from skked._torch._device import one_thread
+from skked._torch._losses import cosine_decay
+
+
+@contextlib.contextmanager
+def seeded(seed):
+    """Modules made inside get their first weights from a seed; the global generator is as before afterwards."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+def fit_by_autograd(parameters, loss_of, n_rows, schedule, *, seed, held_out_loss=None):
+    """Minimise a loss over mini-batches; optimiser, schedule and best epoch are those of every other student.
+
+    Parameters
+    ----------
+    parameters : list of torch.nn.Parameter
+        Trained in place. Those with two or more axes are weights and decay; vectors are biases and do not.
+    loss_of : callable
+        Row numbers, a tensor of integers, to the mean loss of these rows, a tensor of no axes.
+    n_rows : int
+        Rows of an epoch.
+    schedule : Schedule
+        Epochs, batch, learning rate, weight decay, patience.
+    seed : int
+        Seed of the order of the rows.
+    held_out_loss : callable, optional
+        The loss of held-out rows as a float, asked after each epoch; the parameters of the best epoch are kept.
+
+    Returns
+    -------
+    loss_curve, validation_curve : lists of float
+        Mean loss over the batches of each epoch; held-out loss after it.
+
+    Raises
+    ------
+    ValueError
+        If the loss stops being finite.
+    """
+    device = parameters[0].device
+    groups = [
+        {"params": [value for value in parameters if value.ndim > 1], "weight_decay": schedule.alpha},
+        {"params": [value for value in parameters if value.ndim <= 1], "weight_decay": 0.0},
+    ]
+    batch_size = min(schedule.batch_size, n_rows)
+    n_batches = max(1, -(-n_rows // batch_size))
+    rng = np.random.RandomState(seed)
+    loss_curve, validation_curve, best = [], [], None
+    with one_thread():
+        optimiser = torch.optim.AdamW(groups, lr=schedule.learning_rate_init, betas=(0.9, 0.99))
+        step, n_steps = 0, schedule.max_iter * n_batches
+        for epoch in range(schedule.max_iter):
+            losses = []
+            for rows in np.array_split(rng.permutation(n_rows), n_batches):
+                rate = schedule.learning_rate_init * cosine_decay(step, n_steps)
+                for group in optimiser.param_groups:
+                    group["lr"] = rate
+                optimiser.zero_grad(set_to_none=True)
+                loss = loss_of(torch.as_tensor(rows, device=device))
+                loss.backward()
+                optimiser.step()
+                losses.append(float(loss.detach()))
+                step += 1
+            loss_curve.append(float(np.mean(losses)))
+            if not np.isfinite(loss_curve[-1]):
+                raise ValueError(
+                    f"The student's loss became {loss_curve[-1]} in epoch {epoch + 1}; expected finite ones. "
+                    f"Lower learning_rate_init={schedule.learning_rate_init} or alpha={schedule.alpha}, or take "
+                    "temperatures nearer to 1."
+                )
+            if held_out_loss is None:
+                continue
+            validation_curve.append(held_out_loss())
+            if best is None or validation_curve[-1] < best[0] - schedule.tol:
+                best = (validation_curve[-1], epoch, [value.detach().clone() for value in parameters])
+            if schedule.n_iter_no_change is not None and epoch - best[1] >= schedule.n_iter_no_change:
+                break
+        if best is not None:
+            with torch.no_grad():
+                for value, kept in zip(parameters, best[2], strict=True):
+                    value.copy_(kept)
+    return loss_curve, validation_curve
