@@ -238,6 +238,7 @@ def train(
     chimeras_per_row=5,
     validation=None,
     initial=None,
+    loss=None,
     device="auto",
 ):
     """Train candidates of one architecture on shared batches.
@@ -264,6 +265,9 @@ def train(
         Chimeras in a batch per row of the table, at most.
     initial : (coefs, intercepts), optional
         Weights to start from.
+    loss : object, optional
+        With the methods ``gradient`` and ``value`` of `DistillationLoss`, in its place; then λ, μ, T and τ are not
+        read.
     device : str
         A torch device or "auto".
 
@@ -277,7 +281,7 @@ def train(
         n_candidates = len(seeds)
         parameters = _Parameters(architecture, n_candidates, device)
         trainable, decayed = _initialise(parameters, architecture, seeds, initial)
-        loss = DistillationLoss(
+        loss = loss or DistillationLoss(
             kind,
             **{
                 name: torch.tensor(values, dtype=torch.float32, device=device)
