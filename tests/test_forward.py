@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skked._forward import BLOCK_ROWS, FEW_ROWS, StudentNetwork
+from skked._forward import BLOCK_ROWS, FEW_ROWS, MANY_BLOCK_ROWS, MANY_ROWS, StudentNetwork
 
 RNG = np.random.RandomState(0)
 
@@ -35,16 +35,20 @@ def _oracle(network, z):
     return np.concatenate(parts).reshape(network.n_superfeatures, network.n_outputs)
 
 
-@pytest.mark.parametrize(
+EVERY_KIND = pytest.mark.parametrize(
     "network",
     [
         _network([[4, 0], [1], [3, 2, 5]], [6], 1, 3),
         _network([[4, 0], [1], [3, 2, 5]], [6, 3], 4, 3),
         _network([range(6)], [7, 5], 3, 4),
         _network([range(6)], [7], 1, 1),
+        _network([[5, 4, 3, 2, 1, 0]], [7], 1, 1),
     ],
-    ids=["additive", "deep additive of classes", "heads", "dense"],
+    ids=["additive", "deep additive of classes", "heads", "dense", "reversed"],
 )
+
+
+@EVERY_KIND
 def test_contributions_and_score_are_those_of_the_branches(network):
     Z = RNG.randn(2 * BLOCK_ROWS + 3, 6).astype(np.float32)
     for n_rows in (1, FEW_ROWS, FEW_ROWS + 1, len(Z)):
@@ -64,3 +68,27 @@ def test_a_row_does_not_depend_on_the_rows_beside_it():
     for row in (0, 1, BLOCK_ROWS, len(Z) - 1):
         np.testing.assert_allclose(network.score(Z[row : row + 1])[0], together[row], rtol=0, atol=1e-12)
     np.testing.assert_allclose(network.score(Z[:FEW_ROWS]), together[:FEW_ROWS], rtol=0, atol=1e-12)
+
+
+@EVERY_KIND
+def test_many_rows_in_single_precision(network):
+    Z = RNG.randn(MANY_ROWS + 3, 6).astype(np.float32)
+    phi, score, hidden = network.contributions(Z), network.score(Z), network.hidden(Z)
+    assert phi.dtype == score.dtype == np.float64
+    for rows in (slice(0, 300), slice(len(Z) - 300, None)):
+        few = network.contributions(Z[rows])
+        largest = np.abs(few).max()
+        np.testing.assert_allclose(phi[rows], few, rtol=0, atol=3e-6 * largest)
+        np.testing.assert_allclose(score[rows], network.score(Z[rows]), rtol=0, atol=3e-6 * largest)
+        np.testing.assert_allclose(hidden[rows], network.hidden(Z[rows]), rtol=0, atol=3e-6 * hidden.max())
+    if len(network.inputs) > 1:
+        np.testing.assert_allclose(network.base + phi.sum(axis=1), score, rtol=0, atol=1e-12)
+
+
+@EVERY_KIND
+def test_many_rows_do_not_depend_on_the_rows_beside_them(network):
+    Z = RNG.randn(MANY_ROWS, 6).astype(np.float32)
+    other = RNG.randn(3 * MANY_BLOCK_ROWS + 7, 6).astype(np.float32)
+    np.testing.assert_array_equal(network.contributions(np.concatenate([Z, other]))[: len(Z)], network.contributions(Z))
+    shifted = network.score(np.concatenate([other[:MANY_BLOCK_ROWS], Z]))[MANY_BLOCK_ROWS:]
+    np.testing.assert_array_equal(shifted, network.score(Z))

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
+from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import KFold
 from sklearn.utils.estimator_checks import check_estimator
@@ -389,12 +390,36 @@ def test_rows_are_encoded_each_by_itself(seed, size):
     np.testing.assert_array_equal(encoder.transform(X[index]), encoder.transform(X)[index])
 
 
-def test_blocks_of_many_rows_join_without_a_seam():
-    X = np.random.default_rng(0).normal(size=(30_000, 80))
-    encoder = TableEncoder().fit(X)
+@pytest.mark.parametrize("n_columns", [1, 30, 80, 1200])
+@pytest.mark.parametrize("gaps", [False, True])
+def test_blocks_of_many_rows_join_without_a_seam(n_columns, gaps):
+    rng = np.random.default_rng(0)
+    n_rows = 400_000 // n_columns
+    X = rng.normal(size=(n_rows, n_columns)) * 10.0 ** rng.integers(-3, 300, size=n_columns)
+    if gaps:
+        X[rng.random(X.shape) < 0.01] = np.nan
+    encoder = TableEncoder().fit(X[:300])
     encoded = encoder.transform(X)
     assert encoded.dtype == np.float32 and encoded.flags.c_contiguous
-    np.testing.assert_array_equal(encoded[::999], np.concatenate([encoder.transform(row[None]) for row in X[::999]]))
+    some = np.append(np.arange(0, n_rows, 299), n_rows - 1)
+    np.testing.assert_array_equal(encoded[some], np.concatenate([encoder.transform(X[[row]]) for row in some]))
+    for as_stored in (np.asfortranarray(X), pd.DataFrame(X)):
+        np.testing.assert_array_equal(encoder.transform(as_stored), encoded)
+
+
+def test_frames_of_numbers_are_let_through_only_as_in_fit():
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(20, 2)), columns=["a", "b"])
+    model = RidgeOnTable().fit(X, np.arange(20) % 2)
+    assert check_table(model, X[:1], reset=False).shape == (1, 2)
+    infinite = X.replace(X.iloc[3, 1], np.inf)
+    with pytest.raises(ValueError, match="'b' contains infinity"):
+        check_table(model, infinite, reset=False)
+    with config_context(assume_finite=True):
+        check_table(model, infinite, reset=False)
+        check_table(RidgeOnTable().fit(X.to_numpy(), np.arange(20) % 2), infinite.to_numpy(), reset=False)
+    for wrong in (X[["b", "a"]], X.rename(columns={"a": "c"}), X[["a"]], X[:0], X.assign(b=pd.Timestamp(0))):
+        with pytest.raises((ValueError, TypeError)):
+            check_table(model, wrong, reset=False)
 
 
 def test_the_fitted_encoder_is_small_and_plain():

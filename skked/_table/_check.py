@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 from scipy import sparse
+from sklearn import get_config
 from sklearn.utils.validation import validate_data
 
-from skked._table._columns import column_kinds, matrix_of, numbers_of
+from skked._table._columns import column_kinds, is_plain, matrix_of, numbers_of
 
 __all__ = ["as_table", "check_table", "is_numeric"]
 
@@ -34,8 +35,8 @@ def check_table(estimator, X, *, reset):
     TypeError
         If X is sparse, or a column holds dates, durations, complex numbers or containers.
     ValueError
-        If X is not two-dimensional, is empty, holds infinite values, repeats a column name, or has other columns
-        than in ``fit``.
+        If X is not two-dimensional, is empty, holds infinite values (not looked for where scikit-learn is told to
+        ``assume_finite``), repeats a column name, or has other columns than in ``fit``.
     """
     if not reset and _is_ready(estimator, X):
         return X
@@ -85,16 +86,21 @@ def is_numeric(X):
 
 
 def _is_ready(estimator, X):
-    """The fast path of prediction: a float array that nothing needs to be said about."""
-    return (
-        type(X) is np.ndarray
-        and X.dtype.char in "fd"
-        and X.ndim == 2
-        and X.shape[0] > 0
-        and X.shape[1] == getattr(estimator, "n_features_in_", -1)
-        and not hasattr(estimator, "feature_names_in_")
-        and not np.isinf(X).any()
-    )
+    """The fast path of prediction: an array or frame of numbers that nothing needs to be said about."""
+    if X.__class__ not in (np.ndarray, pd.DataFrame) or X.ndim != 2 or not len(X):
+        return False
+    if X.shape[1] != getattr(estimator, "n_features_in_", -1):
+        return False
+    names = getattr(estimator, "feature_names_in_", None)
+    if isinstance(X, np.ndarray):
+        return names is None and X.dtype.char in "fd" and _has_no_infinity(X)
+    if names is None or not np.array_equal(np.asarray(X.columns, dtype=object), names):
+        return False
+    return all(is_plain(dtype) for dtype in X.dtypes) and _has_no_infinity(X.to_numpy(dtype=np.float64))
+
+
+def _has_no_infinity(X):
+    return get_config()["assume_finite"] or not np.isinf(X).any()
 
 
 def _is_frame(X):
@@ -125,8 +131,8 @@ def _check_frame(X, *, context):
     for count, what in zip(X.shape, ("sample(s)", "feature(s)"), strict=True):
         if count == 0:
             raise ValueError(f"Found array with 0 {what} (shape={X.shape}) while a minimum of 1 is required{context}.")
-    for j, kind in enumerate(column_kinds(X)):
-        if kind == "numeric" and X.dtypes.iloc[j].kind not in "iu" and np.isinf(numbers_of(X.iloc[:, j])).any():
+    for j, (kind, dtype) in enumerate(zip(column_kinds(X), X.dtypes, strict=True)):
+        if kind == "numeric" and dtype.kind not in "iu" and not _has_no_infinity(numbers_of(X.iloc[:, j])):
             raise ValueError(
                 f"Column {X.columns[j]!r} contains infinity (inf). Replace infinite values by numbers, "
                 "or by NaN if they stand for missing values."

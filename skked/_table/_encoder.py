@@ -15,6 +15,8 @@ __all__ = ["TableEncoder"]
 
 _LARGEST_SCORE = 1e6  # no encoded number is beyond arcsinh(1e6) = 14.5
 _BLOCK_VALUES = 1 << 16  # values encoded at a time, 512 KiB in float64: they stay in a processor's cache
+_MANY_ROWS = 500  # from here on numpy gets several rows as one, with up to ...
+_LONG_ROW = 1000  # ... values
 
 
 class TableEncoder(BaseEstimator):
@@ -184,22 +186,35 @@ class TableEncoder(BaseEstimator):
         self.indicators_ = np.array(indicators, dtype=np.intp)
 
     def _encode_numbers(self, numbers, out):
-        step = max(1, _BLOCK_VALUES // numbers.shape[1])
-        for start in range(0, numbers.shape[0], step):
-            self._encode_block(numbers[start : start + step], out[start : start + step])
+        """Block by block; several rows at once are one long row to numpy, which is much faster with long rows."""
+        n_samples, n_numeric = numbers.shape
+        tile = max(1, _LONG_ROW // n_numeric)
+        if n_samples < _MANY_ROWS or not numbers.flags.c_contiguous:
+            tile = 1
+        n_tiled = n_samples - n_samples % tile
+        centre, scale = self.centre_, self.scale_
+        if n_tiled < n_samples:
+            self._encode_block(numbers[n_tiled:], centre, scale, out[n_tiled:])
+        if tile > 1:
+            centre, scale = np.tile(centre, tile), np.tile(scale, tile)
+        step = max(1, _BLOCK_VALUES // (n_numeric * tile)) * tile
+        for start in range(0, n_tiled, step):
+            block = numbers[start : min(start + step, n_tiled)]
+            self._encode_block(block.reshape(-1, tile * n_numeric), centre, scale, out[start : start + len(block)])
 
-    def _encode_block(self, numbers, out):
-        z = numbers - self.centre_
-        z *= self.scale_
-        n_numeric = z.shape[1]
-        encoded = out[:, :n_numeric]
-        with np.errstate(over="ignore"):  # beyond float32 is infinite, and infinite is the largest score
-            encoded[...] = z
-        np.minimum(encoded, _LARGEST_SCORE, out=encoded)
-        np.maximum(encoded, -_LARGEST_SCORE, out=encoded)
-        np.arcsinh(encoded, out=encoded)
+    def _encode_block(self, numbers, centre, scale, out):
+        n_numeric = len(self.numeric_columns_)
+        z = numbers - centre
+        z *= scale
+        with np.errstate(over="ignore", invalid="ignore"):  # beyond float32 is infinite, infinite is the largest score
+            encoded = z.astype(np.float32)
+            low, high = encoded.min(), encoded.max()  # NaN if any is missing: far cheaper than looking at each value
+        if not (-_LARGEST_SCORE <= low and high <= _LARGEST_SCORE):
+            np.clip(encoded, -_LARGEST_SCORE, _LARGEST_SCORE, out=encoded)
+        encoded = np.arcsinh(encoded, out=encoded).reshape(len(out), n_numeric)
         out[:, n_numeric:] = 0.0
-        if math.isnan(encoded.sum()):  # far cheaper than looking at each value where, mostly, nothing is missing
+        if math.isnan(low):
             missing = np.isnan(encoded)
             encoded[missing] = 0.0
             out[:, n_numeric:] = missing[:, self.indicators_]
+        out[:, :n_numeric] = encoded
