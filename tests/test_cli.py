@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 import skked
 from skked import _cli
 
-FILES = {"student.pkl", "report.csv", "report.txt", "superfeatures.csv", "explanations.csv"}
+FILES = {"student.skops", "report.csv", "report.txt", "superfeatures.csv", "explanations.csv"}
 
 
 def run(*arguments, width=100):
@@ -107,7 +107,7 @@ def test_explanations_of_three_classes_are_those_of_the_predicted_one(demonstrat
     out = demonstrated[1] / "results/iris"
     explained = pd.read_csv(out / "explanations.csv", index_col="row")
     assert_sums(explained)
-    student = pickle.loads((out / "student.pkl").read_bytes())
+    student = skked.load(out / "student.skops")
     table = load_iris(as_frame=True).data.loc[explained.index]
     np.testing.assert_allclose(student.decision_function(table).max(axis=1), explained["score"], atol=1e-5)
     np.testing.assert_allclose(student.predict_proba(table).max(axis=1), explained["probability"], atol=1e-5)
@@ -118,7 +118,7 @@ def test_explanations_add_up_and_come_from_the_saved_student(distilled, files):
     assert result.exit_code == 0, result.output
     explained = pd.read_csv(out / "explanations.csv", index_col="row")
     assert_sums(explained)
-    student = pickle.loads((out / "student.pkl").read_bytes())
+    student = skked.load(out / "student.skops")
     assert student.memory is None
     table = pd.read_csv(files / "shop.csv").loc[explained.index, ["age", "income", "colour"]]
     assert list(student.predict(table)) == list(explained["prediction"])
@@ -153,7 +153,7 @@ def test_distill_parquet_to_numbers_with_a_teacher_from_a_file(files):
     assert "ridge regression" in result.stdout
     explained = pd.read_csv(files / "numbers/explanations.csv", index_col="row")
     np.testing.assert_allclose(forest.predict(table.loc[explained.index, ["income", "age"]]), explained["teacher"])
-    assert (files / "numbers/student.pkl").stat().st_size < 20_000 < len(pickle.dumps(forest))
+    assert (files / "numbers/student.skops").stat().st_size < 20_000 < len(pickle.dumps(forest))
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

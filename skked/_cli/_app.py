@@ -43,7 +43,7 @@ Out = Annotated[
     Path | None,
     typer.Option(
         metavar="DIR",
-        help="Folder for student.pkl, report.csv, report.txt, superfeatures.csv and explanations.csv. "
+        help="Folder for student.skops, report.csv, report.txt, superfeatures.csv and explanations.csv. "
         "Nothing is written without it; files of these names in it are replaced.",
     ),
 ]

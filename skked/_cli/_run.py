@@ -12,7 +12,7 @@ from skked._cli._printing import show
 from skked._cli._saving import prepare_folder, save_all
 from skked._cli._teachers import in_its_order, teacher_of
 
-_HOW_TO_LOAD = "import pickle; student = pickle.load(open('student.pkl', 'rb')); student.predict(table)"
+_HOW_TO_LOAD = "import skked; student = skked.load('student.skops'); student.predict(table)"
 
 _FITTED_BEFORE = (
     "The teacher was fitted before. If it saw these rows, its own numbers are too good, and it taught the students "

@@ -1,6 +1,5 @@
 """What ``--out`` writes."""
 
-import pickle
 from io import StringIO
 
 import pandas as pd
@@ -8,8 +7,9 @@ from rich.console import Console
 
 from skked._cli._errors import UserError
 from skked._cli._printing import show
+from skked._export import save
 
-FILES = ("student.pkl", "report.csv", "report.txt", "superfeatures.csv", "explanations.csv")
+FILES = ("student.skops", "report.csv", "report.txt", "superfeatures.csv", "explanations.csv")
 
 
 def prepare_folder(out):
@@ -50,7 +50,7 @@ def save_all(comparison, out, row):
     student = comparison.student
     names = [student.superfeature_names_[label] for label in student.superfeature_labels_]
     superfeatures = pd.DataFrame({"superfeature": names, "column": student.feature_names_in_})
-    _save_student(student, out / "student.pkl")
+    save(student, out / "student.skops")
     comparison.report.to_dataframe().to_csv(out / "report.csv")
     (out / "report.txt").write_text(_as_text(comparison, row), encoding="utf-8")
     superfeatures.to_csv(out / "superfeatures.csv", index=False)
@@ -63,9 +63,3 @@ def _as_text(comparison, row):
     file = StringIO()
     show(comparison, row, Console(file=file, width=100, color_system=None))
     return "".join(f"{line.rstrip()}\n" for line in file.getvalue().splitlines())
-
-
-def _save_student(student, path):
-    """The one place that decides how a student is stored."""
-    with path.open("wb") as file:
-        pickle.dump(student, file)
