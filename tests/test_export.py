@@ -19,7 +19,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from skked import KDClassifier, KDRegressor, KEDClassifier, KEDRegressor, export_onnx, register_onnx_converters
+from skked import (
+    ExplainingTeacherClassifier,
+    KDClassifier,
+    KDRegressor,
+    KEDClassifier,
+    KEDRegressor,
+    export_onnx,
+    register_onnx_converters,
+)
 
 QUICK = {"superfeatures": 2, "max_iter": 5, "max_parameters": 300, "chimeric": False, "random_state": 0}
 RNG = np.random.RandomState(0)
@@ -253,6 +261,12 @@ def test_texts_within_a_pipeline_are_refused(mixed, tmp_path):
     pipeline = make_pipeline(FunctionTransformer(), mixed)
     with pytest.raises(ValueError, match="Encode them in an earlier step"):
         export_onnx(pipeline, tmp_path / "pipeline.onnx", X=_table().drop(columns="kind"))
+
+
+def test_explaining_teachers_are_refused(tmp_path):
+    teacher = ExplainingTeacherClassifier(1, max_iter=2, random_state=0).fit(NUMBERS, NUMBERS[:, 3] > 0)
+    with pytest.raises(TypeError, match=r"made of trees: distil it, or convert its estimator_ with skl2onnx"):
+        export_onnx(teacher, tmp_path / "teacher.onnx")
 
 
 def test_it_runs_with_onnxruntime_alone(mixed, tmp_path):

@@ -24,7 +24,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from skked import KDClassifier, KEDClassifier, KEDRegressor, SuperfeatureClustering, load, save
+from skked import (
+    ExplainingTeacherClassifier,
+    KDClassifier,
+    KEDClassifier,
+    KEDRegressor,
+    SuperfeatureClustering,
+    load,
+    save,
+)
 
 QUICK = {"superfeatures": 2, "max_iter": 3, "max_parameters": 200, "chimeric": False, "random_state": 0}
 
@@ -140,6 +148,22 @@ def test_a_fitted_teacher_comes_back_unfitted_or_not_at_all(tmp_path):
         loaded = load(tmp_path / "student.skops")
         assert loaded.teacher is None if teacher is not fitted else loaded.teacher.C == 0.5
         assert not hasattr(loaded.teacher, "coef_")
+
+
+@pytest.mark.parametrize("with_texts", [False, True])
+def test_explaining_teachers_travel_to_those_who_trust_trees(with_texts, rows, tmp_path):
+    X = rows[0] if with_texts else rows[0][["size"]].assign(more=np.arange(len(rows[0])))
+    teacher = ExplainingTeacherClassifier(2, max_iter=5, random_state=0).fit(X, rows[1])
+    path = tmp_path / "teacher.skops"
+    save(teacher, path)
+    with pytest.raises(ValueError, match=r"TreePredictor.*name them in `trusted`") as refusal:
+        load(path)
+    named = str(refusal.value).split("not trusted: ")[1].split(". Loading")[0].split(", ")
+    assert not [name for name in named if name.startswith("skked.")]
+    loaded = load(path, trusted=named)
+    np.testing.assert_array_equal(loaded.predict_proba(X), teacher.predict_proba(X))
+    np.testing.assert_array_equal(loaded.contributions(X), teacher.contributions(X))
+    assert set(vars(loaded)) == set(vars(teacher))
 
 
 def test_parameters_travel_if_anybody_can_load_them(cancer_student, tmp_path):

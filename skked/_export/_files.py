@@ -8,6 +8,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from skked._students._base import DistilledStudent
+from skked._students.explaining_teachers import ExplainingTeacher
 
 
 def write_whole(path, content):
@@ -27,16 +28,18 @@ def write_whole(path, content):
         temporary.unlink(missing_ok=True)
 
 
-def fitted_student(estimator):
+def fitted_student(estimator, *, or_teacher=False):
     """The fitted student that an estimator is, or that a Pipeline ends in.
 
     Parameters
     ----------
     estimator : student or Pipeline
+    or_teacher : bool, default=False
+        Whether an explaining teacher will do too.
 
     Returns
     -------
-    DistilledStudent
+    DistilledStudent or ExplainingTeacher
 
     Raises
     ------
@@ -46,10 +49,12 @@ def fitted_student(estimator):
         If it is not fitted.
     """
     student = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
-    if not isinstance(student, DistilledStudent):
+    is_teacher = isinstance(student, ExplainingTeacher)
+    if not (isinstance(student, DistilledStudent) or (or_teacher and is_teacher)):
+        advice = "; it is made of trees: distil it, or convert its estimator_ with skl2onnx" if is_teacher else ""
         raise TypeError(
             f"Expected a student of skked, such as a fitted KEDClassifier, or a Pipeline that ends in one; "
-            f"got {type(student).__name__}."
+            f"got {type(student).__name__}{advice}."
         )
     check_is_fitted(student)
     return student

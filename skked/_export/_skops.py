@@ -22,16 +22,17 @@ FORMAT_VERSION = 1
 HEADER = "skked.json"
 """Member of the archive with the versions; what else is in the archive is skops's."""
 TRUSTED = [
-    "skked._students.ked.KEDClassifier",
-    "skked._students.ked.KEDRegressor",
-    "skked._students.kd.KDClassifier",
-    "skked._students.kd.KDRegressor",
+    *(f"{home}.{name}" for name, home in skked._HOME_OF.items() if home.startswith("skked._students.")),
     "skked._forward.StudentNetwork",
     "skked._table._encoder.TableEncoder",
+    "skked._students._additive_boosting.AdditiveBoosting",
+    "skked._explanations._tree_ensemble.TreeEnsemble",
+    "skked._explanations._tree_extract._as_float64",
+    "numpy.dtype",
     "skked._superfeatures.clustering.SuperfeatureClustering",
     "skked._explanations._explainer.GroupShapleyExplainer",
 ]
-"""Types of skked that a file may hold."""
+"""What a file may hold beside what skops holds to be safe: the public estimators and their parts."""
 _DAMAGES = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, NotImplementedError, RuntimeError)
 
 
@@ -44,8 +45,8 @@ def save(estimator, path, *, with_teacher=False):
 
     Parameters
     ----------
-    estimator : student or Pipeline
-        A fitted student, or a fitted :class:`sklearn.pipeline.Pipeline` that ends in one.
+    estimator : student, explaining teacher or Pipeline
+        A fitted student or explaining teacher, or a fitted :class:`sklearn.pipeline.Pipeline` that ends in one.
     path : str or Path
         The file. If it exists it is replaced, at once and as a whole; if anything goes wrong it stays as it was.
     with_teacher : bool, default=False
@@ -84,7 +85,7 @@ def save(estimator, path, *, with_teacher=False):
     True
     """
     io_ = _skops()
-    student = fitted_student(estimator)
+    student = fitted_student(estimator, or_teacher=True)
     teacher = getattr(student, "teacher_", None) if with_teacher else None
     if with_teacher and teacher is None:
         raise ValueError("with_teacher=True, but the student has no teacher_: it was loaded from a file without one.")
@@ -102,7 +103,8 @@ def load(path, *, trusted=()):
 
     Only types of skked, and the types of numpy, scipy and scikit-learn that skops holds to be safe, are made; a file
     that names another one is refused before anything is made. Neither torch nor shap is needed. A teacher made of
-    trees needs ``trusted=["sklearn.tree._tree.Tree"]``, since skops does not hold scikit-learn's tree to be safe.
+    trees needs ``trusted=["sklearn.tree._tree.Tree"]``, since skops does not hold scikit-learn's trees to be safe; an
+    explaining teacher needs what ``load`` names when it refuses the file.
 
     Parameters
     ----------
@@ -114,7 +116,7 @@ def load(path, *, trusted=()):
 
     Returns
     -------
-    student or Pipeline
+    student, explaining teacher or Pipeline
         What was saved.
 
     Raises
@@ -138,7 +140,7 @@ def load(path, *, trusted=()):
         untrusted = sorted(set(io_.get_untrusted_types(data=content)) - set(trusted))
         if not untrusted:
             document = io_.loads(content, trusted=trusted)
-            student = fitted_student(document["estimator"])
+            student = fitted_student(document["estimator"], or_teacher=True)
     except Exception as error:  # the archive is whole, so this is what a stranger wrote into it
         raise ValueError(f"{path} cannot be read as a student ({type(error).__name__}: {error}).") from error
     if untrusted:
@@ -146,7 +148,9 @@ def load(path, *, trusted=()):
             f"{path} is refused: it holds types that are not trusted: {', '.join(untrusted)}. Loading them could run "
             "code of whoever made the file. If you know what they are and trust the file, name them in `trusted`."
         )
-    student.memory = document["estimator"].memory = None  # a cache is read by unpickling
+    for holder in (student, document["estimator"]):
+        if hasattr(holder, "memory"):
+            holder.memory = None  # a cache is read by unpickling
     if document["teacher"] is not None:
         student.teacher_ = document["teacher"]
     return document["estimator"]

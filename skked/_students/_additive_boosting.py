@@ -157,4 +157,6 @@ def _parts(model, rows, labels):
     owner[tree_of_node] = owner_of_node
     if (owner[tree_of_node] != owner_of_node).any():
         raise RuntimeError(f"A tree of {type(boosting).__name__} splits on columns of several superfeatures.")
-    return trees.with_outputs(owner * trees.n_outputs + trees.output, (labels.max() + 1) * trees.n_outputs), trees.base
+    parts = trees.with_outputs(owner * trees.n_outputs + trees.output, (labels.max() + 1) * trees.n_outputs)
+    parts.response = None  # what the trees were checked against; a file of the model need not hold it
+    return parts, trees.base
