@@ -21,6 +21,7 @@ _HOME_OF = {
     "KDClassifier": "skked._students.kd",
     "KDRegressor": "skked._students.kd",
     "KEDImageClassifier": "skked._students.images",
+    "KEDImageClassifier": "skked._students.images",
     "E2KDClassifier": "skked._students.e2kd",
     "ExplainingTeacherClassifier": "skked._students.explaining_teachers",
     "ExplainingTeacherRegressor": "skked._students.explaining_teachers",

@@ -11,7 +11,7 @@ ROOT = Path(skked.__file__).parent
 LAYERS = [
     ["_validation"],
     ["_table"],
-    ["_teachers", "_forward"],
+    ["_teachers", "_forward", "_image_forward"],
     ["_superfeatures", "_explanations", "_torch", "_chimera"],
     ["_students"],
     ["_metrics"],

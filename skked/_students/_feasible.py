@@ -23,7 +23,7 @@ def check_feasible(student, problem):
     ValueError, TypeError
         If parameters do not go with each other or with the table.
     """
-    _check_teacher(student.teacher, student._task, type(student).__name__)
+    check_teacher(student.teacher, student._task, type(student).__name__)
     _check_hidden(student.hidden_layer_sizes)
     labels = np.zeros(problem.X.shape[1], dtype=np.intp)
     if student._needs_superfeatures(problem):
@@ -61,7 +61,14 @@ def n_held_out(student, n_samples):
     return held_out
 
 
-def _check_teacher(teacher, task, name):
+def check_teacher(teacher, task, name):
+    """Refuse a regressor where a classifier is wanted, and the reverse.
+
+    Raises
+    ------
+    TypeError
+        If the teacher says that it is of the other kind.
+    """
     if not hasattr(teacher, "__sklearn_tags__") or isinstance(teacher, type):
         return
     wrong = is_regressor(teacher) if task == "classification" else is_classifier(teacher)
