@@ -80,9 +80,9 @@ def resolve_tolerance(eta, target_confidence, top_k, n_classes):
     strict_from = k / (2 * k - 1)
     if strict_from <= eta < 1:
         warnings.warn(
-            f"eta={eta} makes no tolerant teacher: with K={k} classes in the gap, from eta={strict_from:.3g} on, fitted "
-            "rows are driven to probability 1, as by cross-entropy alone. Use less, or target_confidence in its place, "
-            "or eta=1 to ask for cross-entropy.",
+            f"eta={eta} makes no tolerant teacher: with K={k} classes in the gap, from eta={strict_from:.3g} on, "
+            "fitted rows are driven to probability 1, as by cross-entropy alone. Use less, or target_confidence in "
+            "its place, or eta=1 to ask for cross-entropy.",
             UserWarning,
             stacklevel=3,
         )
