@@ -216,6 +216,55 @@ def test_a_hostile_file_is_refused_and_runs_nothing(cancer_student, tmp_path):
     assert _Hostile.ran
 
 
+def test_no_module_is_imported_because_a_file_says_so(cancer_student, tmp_path):
+    path = tmp_path / "student.skops"
+    save(cancer_student, path)
+    with zipfile.ZipFile(path) as members:
+        parts = {name: members.read(name) for name in members.namelist()}
+    parts["schema.json"] = parts["schema.json"].replace(b"skked._forward", b"this").replace(b"StudentNetwork", b"d")
+    with zipfile.ZipFile(path, "w") as members:
+        for name, content in parts.items():
+            members.writestr(name, content)
+    sys.modules.pop("this", None)
+    with pytest.raises(ValueError, match=r"not trusted: this\.d"):
+        load(path)
+    assert "this" not in sys.modules
+
+
+def test_students_by_themselves_need_no_skops_to_load(student, rows, tmp_path):
+    save(student, tmp_path / "student.skops")
+    rows[0].to_pickle(tmp_path / "rows")
+    code = """
+import sys
+sys.modules["skops"] = None
+import pandas, skked
+student = skked.load(sys.argv[1] + "/student.skops")
+student.predict_proba(pandas.read_pickle(sys.argv[1] + "/rows")).tofile(sys.argv[1] + "/p")
+assert "torch" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_array_equal(np.fromfile(tmp_path / "p"), student.predict_proba(rows[0]).ravel())
+
+
+def test_both_readers_read_the_same(student, tmp_path):
+    student = copy.copy(student).set_params(hidden_layer_sizes=(3, 2), superfeatures={"all": ["size"]})
+    save(student, tmp_path / "student.skops")
+    plain = load(tmp_path / "student.skops")
+    content = (tmp_path / "student.skops").read_bytes()
+    by_skops = skops.io.loads(content, trusted=skops.io.get_untrusted_types(data=content))["estimator"]
+    assert vars(plain).keys() == vars(by_skops).keys()
+    plain.memory = by_skops.memory = None
+    assert joblib.hash(plain) == joblib.hash(by_skops)
+
+
+def test_parameters_that_a_file_does_not_know_yet_are_as_by_default(cancer_student, tmp_path):
+    older = copy.copy(cancer_student)
+    del older.max_parameters
+    loaded = load(_written({"estimator": older, "teacher": None}, tmp_path / "student.skops"))
+    assert loaded.max_parameters == KEDClassifier().max_parameters
+
+
 def test_a_cache_in_a_file_is_not_used(cancer_student, tmp_path):
     forged = copy.copy(cancer_student).set_params(memory=str(tmp_path))
     pipeline = make_pipeline(StandardScaler(), forged, memory=str(tmp_path))

@@ -15,6 +15,7 @@ from sklearn.pipeline import Pipeline
 
 import skked
 from skked._export._files import fitted_student, write_whole
+from skked._export._plain_reader import NotPlain, read_plain
 from skked._validation import optional_import
 
 FORMAT_VERSION = 1
@@ -102,9 +103,9 @@ def load(path, *, trusted=()):
     """Read a student from a file of :func:`save`, without running any code from it.
 
     Only types of skked, and the types of numpy, scipy and scikit-learn that skops holds to be safe, are made; a file
-    that names another one is refused before anything is made. Neither torch nor shap is needed. A teacher made of
-    trees needs ``trusted=["sklearn.tree._tree.Tree"]``, since skops does not hold scikit-learn's trees to be safe; an
-    explaining teacher needs what ``load`` names when it refuses the file.
+    that names another one is refused before it is made. Neither torch nor shap is needed, nor skops for a student
+    by itself. A teacher made of trees needs ``trusted=["sklearn.tree._tree.Tree"]``, since skops
+    does not hold scikit-learn's trees to be safe; an explaining teacher needs what ``load`` names when it refuses.
 
     Parameters
     ----------
@@ -122,7 +123,7 @@ def load(path, *, trusted=()):
     Raises
     ------
     ImportError
-        If skops is not installed.
+        If the file holds more than a student, and skops is not installed.
     FileNotFoundError
         If there is no such file.
     ValueError
@@ -132,28 +133,48 @@ def load(path, *, trusted=()):
     --------
     save : Writes the file.
     """
-    io_ = _skops()
     content = Path(path).read_bytes()
     _check_archive(content, path)
-    trusted = [*TRUSTED, *trusted]
     try:
-        untrusted = sorted(set(io_.get_untrusted_types(data=content)) - set(trusted))
-        if not untrusted:
-            document = io_.loads(content, trusted=trusted)
-            student = fitted_student(document["estimator"], or_teacher=True)
+        try:
+            document = read_plain(content, set(TRUSTED))
+        except NotPlain:
+            document = _read_with_skops(content, path, [*TRUSTED, *trusted])
+        student = fitted_student(document["estimator"], or_teacher=True)
+    except (_Refused, ImportError):
+        raise
     except Exception as error:  # the archive is whole, so this is what a stranger wrote into it
         raise ValueError(f"{path} cannot be read as a student ({type(error).__name__}: {error}).") from error
-    if untrusted:
-        raise ValueError(
-            f"{path} is refused: it holds types that are not trusted: {', '.join(untrusted)}. Loading them could run "
-            "code of whoever made the file. If you know what they are and trust the file, name them in `trusted`."
-        )
+    _fill_in(student)
     for holder in (student, document["estimator"]):
         if hasattr(holder, "memory"):
             holder.memory = None  # a cache is read by unpickling
     if document["teacher"] is not None:
         student.teacher_ = document["teacher"]
     return document["estimator"]
+
+
+class _Refused(ValueError):
+    """The file holds types that are not trusted."""
+
+
+def _read_with_skops(content, path, trusted):
+    """What the file holds, once it is known to hold trusted types only."""
+    io_ = _skops()
+    untrusted = sorted(set(io_.get_untrusted_types(data=content)) - set(trusted))
+    if untrusted:
+        raise _Refused(
+            f"{path} is refused: it holds types that are not trusted: {', '.join(untrusted)}. Loading them could run "
+            "code of whoever made the file. If you know what they are and trust the file, name them in `trusted`."
+        )
+    return io_.loads(content, trusted=trusted)
+
+
+def _fill_in(student):
+    """Give a student of an earlier version the parameters that it did not have, as they are by default."""
+    for name, parameter in inspect.signature(type(student)).parameters.items():
+        if not hasattr(student, name):
+            setattr(student, name, parameter.default)
 
 
 def _skops():
