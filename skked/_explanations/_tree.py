@@ -160,15 +160,20 @@ class TreeGame:
                 f"a path asks about {longest} groups; at most {_tree_stream.MAX_STREAM_GROUPS} are supported."
             )
 
+    @property
+    def _width(self):
+        return _tree_tables.table_width(self.n_groups)
+
     @functools.cached_property
     def _engines(self):
         shared = self.kernels, self.nodes, self.leaves
-        entries = np.add.reduceat(_tree_tables.table_sizes(self.leaves), self.leaves.tree_start[:-1])
+        entries = np.add.reduceat(_tree_tables.table_sizes(self.leaves, self._width), self.leaves.tree_start[:-1])
         shallow = entries <= self.max_tree_entries
         engines = []
         if shallow.any():
             trees, memory = np.flatnonzero(shallow), self.max_bytes // 2
-            engines.append(_tree_tables.LeafTables(*shared, trees, self.codes, self.weight, max_bytes=memory))
+            background = self.codes, self.weight
+            engines.append(_tree_tables.LeafTables(*shared, trees, self._width, *background, max_bytes=memory))
         if not shallow.all():
             trees, compiled = np.flatnonzero(~shallow), self.kernels.COMPILED
             stream = _tree_stream.RowStream(*shared[1:], trees, self.codes, self.weight, compiled=compiled)
@@ -192,14 +197,16 @@ class TreeGame:
         """
         n_outputs = self.n_explained
         phi = np.empty((len(X), self.n_groups, self.ensemble.n_outputs))
-        row_bytes = np.dtype(dtype).itemsize * self.n_groups * n_outputs + self.codes.itemsize * len(self.codes)
+        width = self._width or self.n_groups
+        row_bytes = np.dtype(dtype).itemsize * width * n_outputs + self.codes.itemsize * len(self.codes)
         for rows, codes in self._coded_blocks(X, row_bytes):
             n = codes.shape[1]
-            sums = np.zeros((n_outputs, self.n_groups, n), dtype)
+            sums = _tree_tables.aligned_empty((n_outputs, n, width), dtype)
+            sums[:] = 0
             ranges = [(first, min(n, first + TASK_ROWS)) for first in range(0, n, TASK_ROWS)]
             for engine in self._engines:
                 engine.add(codes, sums, ranges, self._run)
-            phi[rows, :, :n_outputs] = sums.transpose(2, 1, 0)
+            phi[rows, :, :n_outputs] = sums[:, :, : self.n_groups].transpose(1, 2, 0)
         if n_outputs < self.ensemble.n_outputs:
             phi[:, :, -1] = -phi[:, :, :-1].sum(axis=2)
         return phi

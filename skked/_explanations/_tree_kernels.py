@@ -6,6 +6,8 @@ import numba
 import numpy as np
 
 from skked._explanations import _tree_paths
+from skked._explanations._tree_lanes import add_lanes
+from skked._explanations._tree_tables import LANES, MAX_WIDTH
 
 __all__ = ["COMPILED", "add_leaves", "compiled", "fill_tables", "find_paths", "predict"]
 
@@ -96,33 +98,43 @@ def descend(codes, first, count, nodes, node, masks):
 
 
 @compiled
-def shapley_table(histogram, n_groups, scale, weights, n_bits, sums, table):
+def list_indicators(n_groups, places, width, indicators):
+    """Rows of ones at the places of each mask's groups, and zeros."""
+    indicators[:width] = 0
+    for slot in range(n_groups):
+        half = width << slot  # all masks of the slots before
+        for i in range(half):  # a slice would be copied first, in case the two overlapped
+            indicators[half + i] = indicators[i]
+        for row in range(half, 2 * half, width):
+            indicators[row + places[slot]] = 1
+
+
+@compiled
+def shapley_table(histogram, n_groups, scale, gain, loss, n_bits, width, indicators, lost, table):
     """Shares of one leaf's groups for every fail mask of a row, from the background's histogram of fail masks."""
     full = (1 << n_groups) - 1
-    sums[: full + 1] = 0.0
+    table[: (full + 1) * width] = 0
+    lost[: full + 1] = 0.0
     for fails in range(full + 1):
         weight = histogram[fails] * scale
         if weight == 0.0:
             continue
-        size = n_bits[fails]
+        gains, losses = gain[n_bits[fails]], loss[n_bits[fails]]
         free = full & ~fails
-        subset = free
-        while True:  # over the supersets of ``fails``
-            passes = fails | subset
-            n_row_fails = n_groups - n_bits[passes]
-            for kind in range(3):
-                sums[passes, kind] += weight * weights[size, n_row_fails, kind]
-            if subset == 0:
+        row_fails = free
+        while True:  # over the subsets of what the background passes
+            size = n_bits[row_fails]
+            factor = table.dtype.type(weight * gains[size])
+            for lane in range(0, width, LANES):
+                add_lanes(table, row_fails * width + lane, indicators, fails * width + lane, factor)
+            lost[row_fails] += weight * losses[size]
+            if row_fails == 0:
                 break
-            subset = (subset - 1) & free
-    for slot in range(n_groups):
-        bit = 1 << slot
-        for row_fails in range(full + 1):
-            passes = full ^ row_fails
-            if passes & bit:
-                table[(slot << n_groups) + row_fails] = sums[passes, 0] - sums[passes ^ bit, 1]
-            else:
-                table[(slot << n_groups) + row_fails] = -sums[passes, 2]
+            row_fails = (row_fails - 1) & free
+    for row_fails in range(1, full + 1):
+        factor = table.dtype.type(-lost[row_fails])
+        for lane in range(row_fails * width, (row_fails + 1) * width, LANES):
+            add_lanes(table, lane, indicators, lane, factor)
 
 
 @compiled
@@ -155,12 +167,13 @@ def n_levels(nodes, tree):
 
 
 @compiled
-def fill_tables(tree, codes, row_weight, nodes, leaves, weights, n_bits, table_start, origin, tables):
+def fill_tables(tree, codes, row_weight, nodes, leaves, gain, loss, n_bits, table_start, origin, width, tables):
     """Tables of all leaves of a tree, from the coded background; entry ``origin`` is the first of ``tables``."""
     n = codes.shape[1]
-    histogram = np.zeros((len(n_bits), 4))
-    sums = np.empty((len(n_bits), 3))
+    histogram, lost = np.zeros((len(n_bits), 4)), np.empty(len(n_bits))
+    indicators = np.empty(len(n_bits) * max(width, MAX_WIDTH), tables.dtype)
     masks = np.zeros((n_levels(nodes, tree), n), np.uint16)
+    in_order = np.arange(MAX_WIDTH, dtype=np.int32)
     for node in range(nodes.tree_start[tree], nodes.tree_start[tree + 1]):
         leaf = leaves.number[node]
         if leaf < 0:
@@ -168,13 +181,18 @@ def fill_tables(tree, codes, row_weight, nodes, leaves, weights, n_bits, table_s
         elif table_start[leaf + 1] > table_start[leaf]:
             n_groups = leaves.n_groups[leaf]
             count_masks(masks[nodes.level[node]], row_weight, histogram[: 1 << n_groups])
+            places = leaves.groups[leaves.group_start[leaf] : leaves.group_start[leaf + 1]] if width else in_order
             table = tables[table_start[leaf] - origin : table_start[leaf + 1] - origin]
-            shapley_table(histogram[:, 0], n_groups, leaves.scale[leaf], weights, n_bits, sums, table)
+            row = len(table) >> n_groups
+            list_indicators(n_groups, places, row, indicators)
+            shapley_table(
+                histogram[:, 0], n_groups, leaves.scale[leaf], gain, loss, n_bits, row, indicators, lost, table
+            )
 
 
 @compiled
-def add_leaves(trees, codes, rows, block, nodes, leaves, table_start, origin, tables, phi):
-    """Add the shares of all leaves of ``trees`` to ``phi`` (outputs, groups, rows), for a range of rows."""
+def add_leaves(trees, codes, rows, block, nodes, leaves, table_start, origin, width, tables, phi):
+    """Add the shares of all leaves of ``trees`` to ``phi`` (outputs, rows, groups), for a range of rows."""
     for tree in trees:  # outside, so that a tree's tables stay in the cache
         masks = np.empty((n_levels(nodes, tree), block), np.uint16)
         for first in range(rows[0], rows[1], block):
@@ -188,23 +206,31 @@ def add_leaves(trees, codes, rows, block, nodes, leaves, table_start, origin, ta
                     table = tables[table_start[leaf] - origin : table_start[leaf + 1] - origin]
                     groups = leaves.groups[leaves.group_start[leaf] : leaves.group_start[leaf + 1]]
                     mask = masks[nodes.level[node], :count]
-                    total = phi[:, :, first : first + count]
-                    add_leaf(table, mask, groups, leaves.output[leaf], leaves.value[leaf], total)
+                    add_leaf(table, mask, groups, width, leaves.output[leaf], leaves.value[leaf], first, phi)
 
 
 @compiled
-def add_leaf(table, masks, groups, output, value, total):
-    """Look up the shares of one leaf and add them to the sums (outputs, groups, rows)."""
-    for slot in range(len(groups)):
-        share = table[slot << len(groups) : (slot + 1) << len(groups)]
-        if output >= 0:
-            sums = total[output, groups[slot]]
+def add_leaf(table, masks, groups, width, output, value, first, phi):
+    """Look up the shares of one leaf and add them to the sums (outputs, rows, groups) of the rows from ``first``."""
+    if output >= 0:
+        add_shares(table, masks, groups, width, table.dtype.type(1), output, first, phi)
+        return
+    for each in range(len(value)):
+        if value[each] != 0:
+            add_shares(table, masks, groups, width, table.dtype.type(value[each]), each, first, phi)
+
+
+@compiled
+def add_shares(table, masks, groups, width, factor, output, first, phi):
+    """Add a multiple of the shares to one output's sums."""
+    if width:
+        flat, start = phi.ravel(), (output * phi.shape[1] + first) * width
+        for lane in range(0, width, LANES):
             for i in range(len(masks)):
-                sums[i] += share[masks[i]]
-            continue
-        for each in range(len(value)):
-            factor = table.dtype.type(value[each])
-            if factor != 0:
-                sums = total[each, groups[slot]]
-                for i in range(len(masks)):
-                    sums[i] += factor * share[masks[i]]
+                add_lanes(flat, start + i * width + lane, table, np.int64(masks[i]) * width + lane, factor)
+        return
+    row, sums = len(table) >> len(groups), phi[output]
+    for i in range(len(masks)):
+        start = np.int64(masks[i]) * row
+        for slot in range(len(groups)):
+            sums[first + i, groups[slot]] += factor * table[start + slot]

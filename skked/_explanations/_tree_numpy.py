@@ -50,7 +50,7 @@ def _shares_of_masks(n_groups):
     return shares.reshape(len(masks), -1)
 
 
-def fill_tables(tree, codes, row_weight, nodes, leaves, weights, n_bits, table_start, origin, tables):
+def fill_tables(tree, codes, row_weight, nodes, leaves, gain, loss, n_bits, table_start, origin, width, tables):
     """Tables of all leaves of a tree, from the coded background; entry ``origin`` is the first of ``tables``."""
     histograms = {}
     for leaf, masks in _leaf_masks(tree, codes, nodes, leaves, table_start):
@@ -58,9 +58,18 @@ def fill_tables(tree, codes, row_weight, nodes, leaves, weights, n_bits, table_s
         histogram = np.bincount(masks, row_weight * leaves.scale[leaf], 1 << n_groups)
         histograms.setdefault(n_groups, []).append((leaf, histogram))
     for n_groups, of_leaves in histograms.items():
-        filled = _tables_of(np.stack([histogram for _, histogram in of_leaves]), n_groups, weights)
+        filled = _tables_of(np.stack([histogram for _, histogram in of_leaves]), n_groups, gain, loss)
         for (leaf, _), table in zip(of_leaves, filled, strict=True):
-            tables[table_start[leaf] - origin : table_start[leaf + 1] - origin] = table
+            by_mask = tables[table_start[leaf] - origin : table_start[leaf + 1] - origin].reshape(1 << n_groups, -1)
+            by_mask[:] = 0
+            by_mask[:, _places_of(leaf, leaves, width)] = table.reshape(n_groups, -1).T
+
+
+def _places_of(leaf, leaves, width):
+    """Where a table's rows hold the groups of the path."""
+    if not width:
+        return np.arange(leaves.n_groups[leaf])
+    return leaves.groups[leaves.group_start[leaf] : leaves.group_start[leaf + 1]]
 
 
 def _leaf_masks(tree, codes, nodes, leaves, table_start):
@@ -71,39 +80,36 @@ def _leaf_masks(tree, codes, nodes, leaves, table_start):
             yield leaf, masks
 
 
-def _tables_of(histograms, n_groups, weights):
+def _tables_of(histograms, n_groups, gain, loss):
     if n_groups <= 8:  # one matrix product for all leaves; its matrix has p * 4**p entries
         return histograms @ _shares_of_masks(n_groups)
-    return np.stack([_table_by_supersets(histogram, n_groups, weights) for histogram in histograms])
+    return np.stack([_table_by_subsets(histogram, n_groups, gain, loss) for histogram in histograms])
 
 
-def _table_by_supersets(histogram, n_groups, weights):
-    """Shares of one leaf, one pass per background fail mask that occurs."""
+def _table_by_subsets(histogram, n_groups, gain, loss):
+    """Shares (group, row's fail mask) of one leaf, one pass per background fail mask that occurs."""
     masks = np.arange(1 << n_groups)
-    size = ((masks[:, None] >> np.arange(n_groups)) & 1).sum(axis=1)
-    sums = np.zeros((3, len(masks)))
+    in_mask = (masks >> np.arange(n_groups)[:, None]) & 1
+    size = in_mask.sum(axis=0)
+    table, lost = np.zeros((n_groups, len(masks))), np.zeros(len(masks))
     for fails in np.flatnonzero(histogram):
-        passes = masks[(masks & fails) == fails]
-        sums[:, passes] += histogram[fails] * weights[size[fails], n_groups - size[passes]].T
-    table = np.empty((n_groups, len(masks)))
-    for slot in range(n_groups):
-        passes, bit = masks[::-1], 1 << slot  # complements of the row's fail masks
-        table[slot] = np.where(passes & bit, sums[0, passes] - sums[1, passes ^ bit], -sums[2, passes])
-    return table.ravel()
+        row_fails = masks[(masks & fails) == 0]
+        gained = histogram[fails] * gain[size[fails], size[row_fails]]
+        table[np.ix_(np.flatnonzero(in_mask[:, fails]), row_fails)] += gained
+        lost[row_fails] += histogram[fails] * loss[size[fails], size[row_fails]]
+    return (table - in_mask * lost).ravel()
 
 
-def add_leaves(trees, codes, rows, block, nodes, leaves, table_start, origin, tables, phi):
-    """Add the shares of all leaves of ``trees`` to ``phi`` (outputs, groups, rows), for a range of rows."""
+def add_leaves(trees, codes, rows, block, nodes, leaves, table_start, origin, width, tables, phi):
+    """Add the shares of all leaves of ``trees`` to ``phi`` (outputs, rows, groups), for a range of rows."""
     rows = slice(*rows)
     for tree in trees:
         for leaf, masks in _leaf_masks(tree, codes[:, rows], nodes, leaves, table_start):
+            table = tables[table_start[leaf] - origin : table_start[leaf + 1] - origin]
+            groups = _places_of(leaf, leaves, True)
+            shares = table.reshape(1 << len(groups), -1)[masks[:, None], _places_of(leaf, leaves, width)]
             output = leaves.output[leaf]
-            shares = tables[table_start[leaf] - origin : table_start[leaf + 1] - origin]
-            shares = shares.reshape(leaves.n_groups[leaf], -1)
-            groups = leaves.groups[leaves.group_start[leaf] : leaves.group_start[leaf + 1]]
-            for group, share in zip(groups, shares, strict=True):
-                picked = share[masks]
-                if output >= 0:
-                    phi[output, group, rows] += picked
-                else:
-                    phi[:, group, rows] += leaves.value[leaf][:, None] * picked
+            if output >= 0:
+                phi[output, rows][:, groups] += shares
+            else:
+                phi[:, rows][:, :, groups] += leaves.value[leaf][:, None, None] * shares

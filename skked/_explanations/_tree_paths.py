@@ -90,8 +90,8 @@ def _leaves(ensemble, node, n_groups, group_start, groups, n_outputs):
         scale = value[:, 0]
     else:
         value = np.ascontiguousarray(value[:, :n_outputs])
-        n_values = (value != 0).sum(axis=1)
-        only = np.abs(value).argmax(axis=1)
+        has_value = value != 0
+        n_values, only = np.count_nonzero(has_value, axis=1), has_value.argmax(axis=1)
         output = np.select([n_values == 1, n_values == 0], [only, -2], -1).astype(np.int32)
         scale = np.where(n_values == 1, value[np.arange(len(node)), only], 1.0)
     return Leaves(

@@ -108,6 +108,6 @@ def _add_direct(leaf, rows, fails, background_fails, weight, leaves, gain, loss,
     output, value = leaves.output[leaf], leaves.value[leaf]
     for group, share in zip(groups, shares.T, strict=True):
         if output >= 0:
-            phi[output, group, rows] += leaves.scale[leaf] * share
+            phi[output, rows, group] += leaves.scale[leaf] * share
         else:
-            phi[:, group, rows] += value[:, None] * share
+            phi[:, rows, group] += value[:, None] * share

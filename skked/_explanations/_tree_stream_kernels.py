@@ -123,11 +123,11 @@ def add_direct(first, count, lists, row, fails, weight, sizes, leaf, leaves, gai
             mask &= mask - np.uint64(1)
         if output >= 0:
             for slot in range(n_groups):
-                phi[output, groups[slot], row + index[i]] += leaves.scale[leaf] * shares[slot]
+                phi[output, row + index[i], groups[slot]] += leaves.scale[leaf] * shares[slot]
         else:
             for each in range(phi.shape[0]):
                 for slot in range(n_groups):
-                    phi[each, groups[slot], row + index[i]] += leaves.value[leaf, each] * shares[slot]
+                    phi[each, row + index[i], groups[slot]] += leaves.value[leaf, each] * shares[slot]
 
 
 @compiled

@@ -9,16 +9,19 @@ no group of ``S`` fails in ``x`` and no other group fails in ``b``, so a leaf co
     - v f! (m - 1)! / (f + m)!   to each group that fails in x.
 
 Summed over the background these are functions of x's fail mask alone: one table per leaf, built once. A row costs one
-comparison per node and one addition per leaf and group on its path, whatever the background and the number of groups.
+comparison per node and, for up to 16 groups, one or two vector additions per leaf, whatever the background.
 """
 
 import math
 
 import numpy as np
 
-__all__ = ["LeafTables", "shapley_weights", "table_sizes"]
+__all__ = ["LANES", "LeafTables", "aligned_empty", "shapley_weights", "table_sizes", "table_width"]
 
 ROW_BLOCK = 1024  # rows that pass a tree together: their masks and sums stay in the cache
+CACHED_BYTES = 2**20  # tables that are read while they are still in the cache
+LANES = 8  # groups whose shares are added by one vector instruction
+MAX_WIDTH = 16  # groups of a path, and places of a row: more zeros would cost more than the additions they save
 
 
 def shapley_weights(max_groups):
@@ -46,16 +49,48 @@ def shapley_weights(max_groups):
     return gain, loss
 
 
-def table_sizes(leaves):
+def table_width(n_groups):
+    """Length of the rows of leaf tables.
+
+    Parameters
+    ----------
+    n_groups : int
+        Players of the game, M.
+
+    Returns
+    -------
+    width : int
+        M, rounded up to whole vectors, if a row has a place for each player; 0 if it has one for each group on the
+        leaf's path only, again in whole vectors.
+    """
+    width = _whole_vectors(n_groups)
+    return width if width <= MAX_WIDTH else 0
+
+
+def _whole_vectors(n_groups):
+    return -(-n_groups // LANES) * LANES
+
+
+def table_sizes(leaves, width=0):
     """Entries of each leaf's table, int array of shape (n_leaves,); leaves without a value need none.
 
     Parameters
     ----------
     leaves : Leaves
         The leaves.
+    width : int, default=0
+        From ``table_width``.
     """
     n_groups = np.minimum(leaves.n_groups.astype(np.int64), 48)  # more would overflow, and is too many anyway
-    return np.where(leaves.output == -2, 0, n_groups << n_groups)
+    return np.where(leaves.output == -2, 0, (width or _whole_vectors(n_groups)) << n_groups)
+
+
+def aligned_empty(shape, dtype):
+    """An array that starts on a line of the cache, so that vectors of eight do not straddle two lines."""
+    n_bytes = math.prod(shape) * np.dtype(dtype).itemsize
+    memory = np.empty(n_bytes + 64, np.uint8)
+    start = -memory.ctypes.data % 64
+    return memory[start : start + n_bytes].view(dtype).reshape(shape)
 
 
 class LeafTables:
@@ -69,28 +104,30 @@ class LeafTables:
         The ensemble's structure under a grouping.
     trees : int array
         The trees that are explained this way; no path of theirs has more than 16 groups.
+    width : int
+        Length of the tables' rows, from ``table_width``.
     codes : unsigned int array of shape (n_encoded, n_background)
         The coded background.
     weight : float array of shape (n_background,)
         Its weights, of sum 1.
     max_bytes : int
-        Bytes that the tables may take. If they need more they are built again for each call of ``add``.
+        Bytes that the tables may take. They are kept from the second call of ``add`` on; if they need more, they are
+        built again for each call.
     """
 
-    def __init__(self, kernels, nodes, leaves, trees, codes, weight, *, max_bytes):
+    def __init__(self, kernels, nodes, leaves, trees, width, codes, weight, *, max_bytes):
         self.kernels, self.nodes, self.leaves = kernels, nodes, leaves
-        self.codes, self.weight = codes, weight
-        sizes = np.where(_leaves_of(leaves, trees), table_sizes(leaves), 0)
+        self.width, self.codes, self.weight = width, codes, weight
+        sizes = np.where(_leaves_of(leaves, trees), table_sizes(leaves, width), 0)
         self.start = np.concatenate([[0], np.cumsum(sizes)])
         max_groups = int(leaves.n_groups[sizes > 0].max(initial=0))
-        gain, loss = shapley_weights(max_groups)
-        shorter = np.zeros_like(gain)
-        shorter[:, 1:] = gain[:, :-1]  # the gain when the row fails one group less
-        self.weights = np.stack([gain, shorter, loss], axis=-1)
+        self.gain, self.loss = shapley_weights(max_groups)
         masks = np.arange(1 << max_groups)
         self.n_bits = np.sum([(masks >> bit) & 1 for bit in range(max_groups + 1)], axis=0).astype(np.uint8)
-        self.blocks = _blocks(trees, self.start[leaves.tree_start], max_bytes // 8)
-        self._kept = None
+        of_trees = trees, self.start[leaves.tree_start]
+        self.blocks = _blocks(*of_trees, max_bytes // 8)
+        self.small_blocks = _blocks(*of_trees, min(max_bytes, CACHED_BYTES) // 8)
+        self._was_called, self._kept = False, None
 
     def add(self, codes, phi, row_ranges, run):
         """Add the values of coded rows to ``phi``.
@@ -99,37 +136,47 @@ class LeafTables:
         ----------
         codes : unsigned int array of shape (n_encoded, n)
             The rows.
-        phi : float array of shape (n_outputs, n_groups, n)
+        phi : float array of shape (n_outputs, n, width), or (n_outputs, n, M) if the width is 0
             The sums; its type is the type of the tables.
         row_ranges : list of (int, int)
             Ranges of rows that may run at the same time.
         run : callable
             Maps a function over a list, in any order or at once.
         """
-        for number, trees in enumerate(self.blocks):
-            if self._kept is not None and self._kept[0] == (number, phi.dtype):
-                tables = self._kept[1]
-            else:
-                tables = self._fill(trees, phi.dtype, run)
-                self._kept = (number, phi.dtype), tables
+        for trees, tables in self._tables(phi.dtype, len(row_ranges) > 1, run):
             origin = self.start[self.leaves.tree_start[trees[0]]]
 
             def add(rows, trees=trees, tables=tables, origin=origin):
                 self.kernels.add_leaves(
-                    trees, codes, rows, ROW_BLOCK, self.nodes, self.leaves, self.start, origin, tables, phi
+                    trees, codes, rows, ROW_BLOCK, self.nodes, self.leaves, self.start, origin, self.width, tables, phi
                 )
 
             run(add, row_ranges)
 
+    def _tables(self, dtype, for_many_rows, run):
+        """Blocks of trees and their tables.
+
+        A few rows, once, are done sooner with few tables at a time that never leave the cache.
+        """
+        keeps = self._was_called and len(self.blocks) == 1
+        self._was_called = True
+        if not keeps:
+            for trees in self.blocks if for_many_rows else self.small_blocks:
+                yield trees, self._fill(trees, dtype, run)
+            return
+        if self._kept is None or self._kept.dtype != dtype:
+            self._kept = self._fill(self.blocks[0], dtype, run)
+        yield self.blocks[0], self._kept
+
     def _fill(self, trees, dtype, run):
         start = self.start[self.leaves.tree_start]
         origin = start[trees[0]]
-        tables = np.empty(start[trees[-1] + 1] - origin, dtype)
+        tables = aligned_empty((start[trees[-1] + 1] - origin,), dtype)
 
         def fill(tree):
             self.kernels.fill_tables(
-                tree, self.codes, self.weight, self.nodes, self.leaves, self.weights, self.n_bits,
-                self.start, origin, tables,
+                tree, self.codes, self.weight, self.nodes, self.leaves, self.gain, self.loss, self.n_bits,
+                self.start, origin, self.width, tables,
             )  # fmt: skip
 
         run(fill, trees)
