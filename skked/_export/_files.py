@@ -58,3 +58,18 @@ def fitted_student(estimator, *, or_teacher=False):
         )
     check_is_fitted(student)
     return student
+
+
+def column_names(student):
+    """Names of the columns that a student reads; ``x0, x1, ...`` where it knows none.
+
+    Parameters
+    ----------
+    student : DistilledStudent
+
+    Returns
+    -------
+    list of str
+    """
+    names = getattr(student, "feature_names_in_", None)
+    return [f"x{j}" for j in range(student.n_features_in_)] if names is None else [str(name) for name in names]

@@ -6,7 +6,7 @@ from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
 
 import skked
-from skked._export._files import fitted_student, write_whole
+from skked._export._files import column_names, fitted_student, write_whole
 from skked._export._graph import LABEL_OPSET, OPSET, StudentGraph, output_shapes, output_types
 from skked._export._skl2onnx import register_onnx_converters
 from skked._validation import optional_import
@@ -107,7 +107,7 @@ def _inputs(student, graph, onnx):
     if not len(encoder.category_columns_):
         return "X", [], [onnx.helper.make_tensor_value_info("X", double, [None, student.n_features_in_])]
     taken = output_shapes(student)
-    names = [f"{name}_" if name in taken else name for name in _column_names(student)]
+    names = [f"{name}_" if name in taken else name for name in column_names(student)]
     inputs = [
         onnx.helper.make_tensor_value_info(name, text if j in encoder.category_columns_ else double, [None, 1])
         for j, name in enumerate(names)
@@ -122,14 +122,9 @@ def _check_missing(student, missing):
     for j, levels in zip(encoder.category_columns_, encoder.levels_, strict=True):
         if missing in levels:
             raise ValueError(
-                f"missing={missing!r} is a level of column {_column_names(student)[j]!r}. "
+                f"missing={missing!r} is a level of column {column_names(student)[j]!r}. "
                 "Choose a text that is in no column, such as missing='?'."
             )
-
-
-def _column_names(student):
-    names = getattr(student, "feature_names_in_", None)
-    return [f"x{j}" for j in range(student.n_features_in_)] if names is None else [str(name) for name in names]
 
 
 def _outputs(student, onnx):
