@@ -2,6 +2,7 @@
 
 import ast
 import base64
+import pprint
 import textwrap
 from importlib import resources
 from pathlib import Path
@@ -149,5 +150,4 @@ def _array(values, dtype="<f4"):
 
 def _wrapped(values):
     """A list as Python, on lines that can be read."""
-    text = repr(values)
-    return text if len(text) < 100 else "[\n" + "".join(f"    {value!r},\n" for value in values) + "]"
+    return pprint.pformat(values, width=110, compact=True)
