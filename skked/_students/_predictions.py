@@ -1,7 +1,7 @@
 """From scores to predictions, for students and explaining teachers."""
 
 import numpy as np
-from scipy.special import expit, softmax
+from scipy.special import expit
 from sklearn.base import ClassifierMixin, RegressorMixin
 
 
@@ -42,9 +42,12 @@ class PredictsClasses(ClassifierMixin):
         """
         score = self._score_of(X)
         if score.shape[1] > 1:
-            return softmax(score, axis=1)
-        positive = expit(score[:, 0])
-        return np.column_stack([1 - positive, positive])
+            likely = np.exp(score - score.max(axis=1, keepdims=True))
+            return likely / likely.sum(axis=1, keepdims=True)
+        probabilities = np.empty((len(score), 2))
+        expit(score[:, 0], out=probabilities[:, 1])
+        np.subtract(1.0, probabilities[:, 1], out=probabilities[:, 0])
+        return probabilities
 
     def predict(self, X):
         """Most probable class of rows.
