@@ -28,6 +28,7 @@ from skked import (
     export_onnx,
     register_onnx_converters,
 )
+from skked._forward import StudentNetwork
 
 QUICK = {"superfeatures": 2, "max_iter": 5, "max_parameters": 300, "chimeric": False, "random_state": 0}
 RNG = np.random.RandomState(0)
@@ -106,6 +107,19 @@ def test_regressors_and_students_without_explanations(kind, tmp_path):
     outputs = _run(tmp_path / "student.onnx", {"X": NUMBERS})
     assert ("contributions" in outputs) == (kind is KEDRegressor)
     _assert_same(outputs, student, NUMBERS)
+
+
+@pytest.mark.parametrize("superfeatures", [1, 2])
+def test_students_of_some_of_the_columns(superfeatures, tmp_path):
+    y = NUMBERS[:, 3] > 0
+    student = KEDClassifier(DecisionTreeClassifier(max_depth=3), **QUICK).set_params(superfeatures=superfeatures)
+    student.fit(NUMBERS, y)
+    network = student.network_
+    inputs = [columns[-1:] for columns in network.inputs]  # the last column of each branch
+    coefs = [[coef[-1:] for coef in network.coefs[0]], *network.coefs[1:]]
+    student.network_ = StudentNetwork(inputs, coefs, network.intercepts, network.base, network.n_superfeatures)
+    export_onnx(student, tmp_path / "student.onnx")
+    _assert_same(_run(tmp_path / "student.onnx", {"X": NUMBERS}), student, NUMBERS)
 
 
 @pytest.fixture(scope="module")

@@ -9,17 +9,15 @@ import pytest
 README = Path(__file__).parents[1] / "README.md"
 RESULTS = README.parent / "benchmarks" / "results"
 PAGES = [README, *sorted((README.parent / "docs").glob("*.md"))]
-SNIPPETS = [
-    pytest.param(code, id=f"{page.name}-{number}")
-    for page in PAGES
-    for number, code in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.S))
-]
+SNIPPETS = {page.name: re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.S) for page in PAGES}
 
 
-@pytest.mark.parametrize("code", SNIPPETS)
-def test_code_runs(code, tmp_path, monkeypatch):
+@pytest.mark.parametrize("page", [page for page, snippets in SNIPPETS.items() if snippets])
+def test_code_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    exec(compile(code, "snippet", "exec"), {})
+    names = {"__name__": "snippet"}
+    for number, code in enumerate(SNIPPETS[page]):
+        exec(compile(code, f"{page}, snippet {number}", "exec"), names)
 
 
 def test_gain_is_what_the_benchmark_wrote():
@@ -34,3 +32,12 @@ def test_table_is_what_the_benchmark_wrote():
 
     table = render(json.loads((RESULTS / "tables.json").read_text()))
     assert table in README.read_text(encoding="utf-8")
+
+
+def test_latencies_are_what_the_benchmark_wrote():
+    from benchmarks.latency.report import render_explanations, render_goals, render_times
+
+    page = (README.parent / "docs" / "deployment.md").read_text(encoding="utf-8")
+    rows = json.loads((RESULTS / "latency.json").read_text())["rows"]
+    for table in (render_times(rows), render_explanations(rows), render_goals(rows["goals"])):
+        assert table in page, "write the tables of python -m benchmarks.latency.report into docs/deployment.md"

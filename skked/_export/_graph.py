@@ -138,23 +138,28 @@ class StudentGraph:
         """One layer of all branches; `inputs` says which columns each reads, None that they lie side by side."""
         bias = self.constant(np.concatenate(intercepts), "bias")
         if len(coefs) == 1:
-            order = np.argsort(inputs[0]) if inputs is not None else slice(None)
-            return self.add("Gemm", rows, self.constant(coefs[0][order], "weights"), bias, output=output)
+            if inputs is not None and not np.array_equal(inputs[0], np.arange(self._n_encoded)):
+                rows = self.add("Gather", rows, self.integers(inputs[0], "columns"), axis=1)
+            return self.add("Gemm", rows, self.constant(coefs[0], "weights"), bias, output=output)
         if inputs is None:
-            weights = self._blocks([coef.T for coef in coefs], _side_by_side([coef.shape[1] for coef in coefs]))
+            outputs = _side_by_side([coef.shape[1] for coef in coefs])
+            weights = self._blocks([coef.T for coef in coefs], outputs, sum(map(len, outputs)))
             return self.add("Gemm", rows, weights, bias, output=output, transB=1)
-        return self.add("Gemm", rows, self._blocks(coefs, inputs), bias, output=output)
+        return self.add("Gemm", rows, self._blocks(coefs, inputs, self._n_encoded), bias, output=output)
 
-    def _blocks(self, blocks, rows):
+    @property
+    def _n_encoded(self):
+        return len(self._student.encoder_.columns_)
+
+    def _blocks(self, blocks, rows, n_rows):
         """The matrix that has a block per branch, side by side, each in its own rows, and zeros between them.
 
         The file holds no zeros, but the values row by row, and where the row's values start and stop: column c of row
         r holds value ``offset[r] + c`` if ``start[r] <= c < stop[r]``. Runtimes compute it once, when they load the
         file.
         """
-        n_rows = sum(len(block) for block in blocks)
-        start, stop = np.empty((2, n_rows, 1), dtype=np.int32)
-        matrix = [None] * n_rows
+        start, stop = np.zeros((2, n_rows, 1), dtype=np.int32)  # rows that no block has stay empty
+        matrix = [np.empty(0, dtype=np.float32)] * n_rows
         for own_rows, columns, block in zip(rows, _side_by_side([b.shape[1] for b in blocks]), blocks, strict=True):
             start[own_rows], stop[own_rows] = columns[0], columns[-1] + 1
             for row, values in zip(own_rows, block, strict=True):
