@@ -15,7 +15,7 @@ import pytest
 import skops.io
 from lightgbm import LGBMClassifier
 from sklearn.compose import make_column_transformer
-from sklearn.datasets import load_breast_cancer
+from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
@@ -24,6 +24,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+import skked
 from skked import (
     ExplainingTeacherClassifier,
     KDClassifier,
@@ -116,6 +117,17 @@ def test_regressors_dense_students_and_pipelines_come_back(tmp_path):
         assert type(loaded) is type(student)
         answer = "predict_proba" if hasattr(student, "predict_proba") else "predict"
         np.testing.assert_array_equal(getattr(loaded, answer)(X), getattr(student, answer)(X))
+
+
+@pytest.mark.parametrize("kind", ["KEDImage", "Tolerant", "Generations", "E2KD"])
+def test_the_other_students_come_back(kind, tmp_path):
+    X, y = load_digits(n_class=3, return_X_y=True)
+    student = getattr(skked, f"{kind}Classifier")(max_iter=2, random_state=0)
+    if "teacher" in student.get_params():
+        student.set_params(teacher=DecisionTreeClassifier(max_depth=3))
+    student.fit(X[:100], y[:100])
+    save(student, tmp_path / "student.skops")
+    np.testing.assert_array_equal(load(tmp_path / "student.skops").predict_proba(X), student.predict_proba(X))
 
 
 def test_the_teacher_stays_at_home_unless_asked(tmp_path):

@@ -7,6 +7,7 @@ from pathlib import Path
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+import skked
 from skked._students._base import DistilledStudent
 from skked._students.explaining_teachers import ExplainingTeacher
 
@@ -28,18 +29,48 @@ def write_whole(path, content):
         temporary.unlink(missing_ok=True)
 
 
-def fitted_student(estimator, *, or_teacher=False):
-    """The fitted student that an estimator is, or that a Pipeline ends in.
+ESTIMATORS = [f"{home}.{name}" for name, home in skked._HOME_OF.items() if home.startswith("skked._students.")]
+"""Full names of the public estimators."""
+
+
+def fitted_estimator(estimator):
+    """The fitted estimator of skked that an estimator is, or that a Pipeline ends in.
+
+    Parameters
+    ----------
+    estimator : estimator or Pipeline
+
+    Returns
+    -------
+    estimator
+
+    Raises
+    ------
+    TypeError
+        If there is none.
+    sklearn.exceptions.NotFittedError
+        If it is not fitted.
+    """
+    last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
+    if not {f"{kind.__module__}.{kind.__name__}" for kind in type(last).__mro__} & set(ESTIMATORS):
+        raise TypeError(
+            f"Expected a student of skked, such as a fitted KEDClassifier, or a Pipeline that ends in one; "
+            f"got {type(last).__name__}."
+        )
+    check_is_fitted(last)
+    return last
+
+
+def fitted_student(estimator):
+    """The fitted student of one network that an estimator is, or that a Pipeline ends in.
 
     Parameters
     ----------
     estimator : student or Pipeline
-    or_teacher : bool, default=False
-        Whether an explaining teacher will do too.
 
     Returns
     -------
-    DistilledStudent or ExplainingTeacher
+    DistilledStudent
 
     Raises
     ------
@@ -49,8 +80,8 @@ def fitted_student(estimator, *, or_teacher=False):
         If it is not fitted.
     """
     student = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
-    is_teacher = isinstance(student, ExplainingTeacher)
-    if not (isinstance(student, DistilledStudent) or (or_teacher and is_teacher)):
+    if not isinstance(student, DistilledStudent):
+        is_teacher = isinstance(student, ExplainingTeacher)
         advice = "; it is made of trees: distil it, or convert its estimator_ with skl2onnx" if is_teacher else ""
         raise TypeError(
             f"Expected a student of skked, such as a fitted KEDClassifier, or a Pipeline that ends in one; "

@@ -14,7 +14,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 import skked
-from skked._export._files import fitted_student, write_whole
+from skked._export._files import ESTIMATORS, fitted_estimator, write_whole
 from skked._export._plain_reader import NotPlain, read_plain
 from skked._validation import optional_import
 
@@ -23,8 +23,12 @@ FORMAT_VERSION = 1
 HEADER = "skked.json"
 """Member of the archive with the versions; what else is in the archive is skops's."""
 TRUSTED = [
-    *(f"{home}.{name}" for name, home in skked._HOME_OF.items() if home.startswith("skked._students.")),
+    *ESTIMATORS,
     "skked._forward.StudentNetwork",
+    "skked._image_forward.ImageLayout",
+    "skked._image_forward.ImageNetwork",
+    "skked._students._tolerance.Tolerance",
+    "skked._students.tolerant.TolerantNetwork",
     "skked._table._encoder.TableEncoder",
     "skked._students._additive_boosting.AdditiveBoosting",
     "skked._explanations._tree_ensemble.TreeEnsemble",
@@ -46,8 +50,8 @@ def save(estimator, path, *, with_teacher=False):
 
     Parameters
     ----------
-    estimator : student, explaining teacher or Pipeline
-        A fitted student or explaining teacher, or a fitted :class:`sklearn.pipeline.Pipeline` that ends in one.
+    estimator : estimator of skked or Pipeline
+        A fitted student or teacher, or a fitted :class:`sklearn.pipeline.Pipeline` that ends in one.
     path : str or Path
         The file. If it exists it is replaced, at once and as a whole; if anything goes wrong it stays as it was.
     with_teacher : bool, default=False
@@ -86,7 +90,7 @@ def save(estimator, path, *, with_teacher=False):
     True
     """
     io_ = _skops()
-    student = fitted_student(estimator, or_teacher=True)
+    student = fitted_estimator(estimator)
     teacher = getattr(student, "teacher_", None) if with_teacher else None
     if with_teacher and teacher is None:
         raise ValueError("with_teacher=True, but the student has no teacher_: it was loaded from a file without one.")
@@ -117,7 +121,7 @@ def load(path, *, trusted=()):
 
     Returns
     -------
-    student, explaining teacher or Pipeline
+    estimator of skked or Pipeline
         What was saved.
 
     Raises
@@ -140,7 +144,7 @@ def load(path, *, trusted=()):
             document = read_plain(content, set(TRUSTED))
         except NotPlain:
             document = _read_with_skops(content, path, [*TRUSTED, *trusted])
-        student = fitted_student(document["estimator"], or_teacher=True)
+        student = fitted_estimator(document["estimator"])
     except (_Refused, ImportError):
         raise
     except Exception as error:  # the archive is whole, so this is what a stranger wrote into it
