@@ -1,5 +1,7 @@
 """The forward pass against a short oracle, for few rows and for many."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -92,3 +94,12 @@ def test_many_rows_do_not_depend_on_the_rows_beside_them(network):
     np.testing.assert_array_equal(network.contributions(np.concatenate([Z, other]))[: len(Z)], network.contributions(Z))
     shifted = network.score(np.concatenate([other[:MANY_BLOCK_ROWS], Z]))[MANY_BLOCK_ROWS:]
     np.testing.assert_array_equal(shifted, network.score(Z))
+
+
+def test_threads_share_a_network():
+    network = _network([[4, 0], [1], [3, 2, 5]], [40], 2, 3)
+    tables = [RNG.randn(MANY_ROWS, 6).astype(np.float32) for _ in range(8)]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(network.score, tables))
+    for table, score in zip(tables, together, strict=True):
+        np.testing.assert_array_equal(score, network.score(table))
