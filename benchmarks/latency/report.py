@@ -53,11 +53,11 @@ def render_times(found):
     """Times of a prediction, and bytes on disk, model by model."""
     seconds, size = found["seconds"], found["bytes"]
     lines = [
-        f"| µs per row | {' | '.join(f'{int(n):,} rows' for n in seconds)} | bytes, pickle |",
+        f"| µs per row | {' | '.join('1 row' if n == '1' else f'{int(n):,} rows' for n in seconds)} | bytes, pickle |",
         "|---" * (2 + len(seconds)) + "|",
     ]
     for name in next(iter(seconds.values())):
-        cells = " | ".join(f"{1e6 * times[name] / int(n):.3g}" for n, times in seconds.items())
+        cells = " | ".join(_short(1e6 * times[name] / int(n)) for n, times in seconds.items())
         stored = size.get(f"{name}, pickle")
         lines.append(f"| {name} | {cells} | {'' if stored is None else f'{stored:,}'} |")
     return "\n".join(lines)
@@ -67,7 +67,11 @@ def render_explanations(found):
     """Times of an explanation."""
     lines = ["| explanations | µs per row |", "|---|---|"]
     times = found["seconds_per_explanation"].items()
-    return "\n".join(lines + [f"| {name} | {1e6 * seconds:,.0f} |" for name, seconds in times])
+    return "\n".join(lines + [f"| {name} | {_short(1e6 * seconds)} |" for name, seconds in times])
+
+
+def _short(number):
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
 
 
 def render_goals(found):
