@@ -40,18 +40,20 @@ def split(name, n_rows, *, n_train=None, n_test=None, seed=0):
     return order[n_test:][: n_train or n_rows], order[:n_test]
 
 
-def write_results(name, settings, rows):
-    """Write measurements with the versions, the machine and the date they were made with."""
-    RESULTS.mkdir(exist_ok=True)
-    document = {
-        "benchmark": name,
+def environment():
+    """Date, machine and versions."""
+    return {
         "date": time.strftime("%Y-%m-%d"),
         "machine": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()},
         "python": platform.python_version(),
         "versions": {package: _version(package) for package in PACKAGES},
-        "settings": settings,
-        "rows": rows,
     }
+
+
+def write_results(name, settings, rows):
+    """Write measurements with the versions, the machine and the date they were made with."""
+    RESULTS.mkdir(exist_ok=True)
+    document = {"benchmark": name, **environment(), "settings": settings, "rows": rows}
     path = RESULTS / f"{name}.json"
     path.write_text(json.dumps(document, indent=1) + "\n")
     return path

@@ -18,6 +18,8 @@ __version__ = importlib.metadata.version("skked")
 _HOME_OF = {
     "KEDClassifier": "skked._students.ked",
     "KEDRegressor": "skked._students.ked",
+    "KEDClassifierCV": "skked._students.ked_cv",
+    "KEDRegressorCV": "skked._students.ked_cv",
     "KDClassifier": "skked._students.kd",
     "KDRegressor": "skked._students.kd",
     "KEDImageClassifier": "skked._students.images",

@@ -110,8 +110,11 @@ class StudentNetwork:
 
     @property
     def n_parameters(self):
-        """int: weights and biases of all branches."""
-        return sum(array.size for layers in (self.coefs, self.intercepts) for layer in layers for array in layer)
+        """int: weights and biases that a score needs; the heads of a branch count as their sum."""
+        everything = sum(array.size for layers in (self.coefs, self.intercepts) for layer in layers for array in layer)
+        n_hidden = sum(len(coef) + 1 for coef in self.coefs[-1])
+        heads = sum(array.size for layers in (self.coefs, self.intercepts) for array in layers[-1])
+        return everything - heads + n_hidden * self.n_outputs
 
     def _fuse(self):
         """Lay out the weights for the forward pass: for few rows all branches as one, for more each by itself."""

@@ -9,6 +9,7 @@ from sklearn.utils._param_validation import (  # the only private scikit-learn i
     Hidden,
     Interval,
     InvalidParameterError,
+    RealNotInt,
     StrOptions,
     validate_params,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "Hidden",
     "Interval",
     "InvalidParameterError",
+    "RealNotInt",
     "StrOptions",
     "all_or_nothing",
     "optional_import",

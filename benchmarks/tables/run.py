@@ -23,9 +23,9 @@ TABLES = {"adult": 1, "credit_g": 5, "mfeat": 5, "satimage": 1, "nycflights": 1,
 MAX_PARAMETERS = 2000
 
 
-def linear_model(task):
-    """The simplest thing that works, for comparison."""
-    columns = make_column_transformer(
+def column_codes():
+    """Scaled numbers and one-hot categories, for models that take nothing else."""
+    return make_column_transformer(
         (
             make_pipeline(SimpleImputer(add_indicator=True), StandardScaler()),
             make_column_selector(dtype_include=["number", "bool"]),
@@ -35,7 +35,11 @@ def linear_model(task):
             make_column_selector(dtype_exclude=["number", "bool"]),
         ),
     )
-    return make_pipeline(columns, RidgeCV() if task == "regression" else LogisticRegression(max_iter=1000))
+
+
+def linear_model(task):
+    """The simplest thing that works, for comparison."""
+    return make_pipeline(column_codes(), RidgeCV() if task == "regression" else LogisticRegression(max_iter=1000))
 
 
 def models(task, budget, seed, memory):

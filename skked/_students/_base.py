@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, check_memory
 
 from skked._forward import StudentNetwork, solve_widths
+from skked._students._columns import best_columns, column_worth, n_columns_read
 from skked._students._feasible import check_feasible, n_held_out
 from skked._students._lessons import teach
 from skked._students._predictions import PredictsClasses, PredictsNumbers
@@ -22,7 +23,7 @@ from skked._students._problem import read_problem
 from skked._superfeatures import resolve_superfeatures
 from skked._table import TableEncoder, check_table
 from skked._teachers import cross_fit_teacher, default_teacher
-from skked._validation import HasMethods, Interval, StrOptions, all_or_nothing
+from skked._validation import HasMethods, Interval, RealNotInt, StrOptions, all_or_nothing
 
 SCARCE = 2000
 """Up to this many rows the automatic mode makes chimeras."""
@@ -59,6 +60,12 @@ class DistilledStudent(TransformerMixin, BaseEstimator):
         "within_class": ["boolean"],
         "cv": ["cv_object", "boolean"],
         "max_parameters": [Interval(Integral, 1, None, closed="left")],
+        "max_features": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(RealNotInt, 0, 1, closed="right"),
+            StrOptions({"auto"}),
+            None,
+        ],
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left"), None],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
@@ -109,10 +116,11 @@ class DistilledStudent(TransformerMixin, BaseEstimator):
             problem = read_problem(self, X, y, sample_weight, X_unlabelled)
             check_feasible(self, problem)
             teaching = self._teach(problem, memory, seeds[0])
-            grouping = self._superfeatures(problem, teaching, memory, seeds[1])
-            curriculum = self._curriculum(problem, teaching, grouping.labels, memory, seeds[2])
             encoder = TableEncoder().fit(problem.X, codes_target=teaching.scores, sample_weight=problem.weight)
-            network, trained = self._train(problem, curriculum, encoder, grouping.labels, seeds[3])
+            student = self._chosen_student(problem, teaching, encoder, memory, seeds)
+            grouping = student._superfeatures(problem, teaching, memory, seeds[1])
+            curriculum = student._curriculum(problem, teaching, grouping.labels, memory, seeds[2])
+            network, trained = student._train(problem, curriculum, encoder, grouping.labels, seeds[3])
             self._store(problem, teaching, grouping, encoder, network, trained)
         return self
 
@@ -142,6 +150,10 @@ class DistilledStudent(TransformerMixin, BaseEstimator):
         if self.teacher is not None:
             return self.teacher
         return default_teacher(self._task, problem.X, random_state=seed)
+
+    def _chosen_student(self, problem, teaching, encoder, memory, seeds):
+        """The student to train: this one, unless there is a search."""
+        return self
 
     def _superfeatures(self, problem, teaching, memory, seed):
         """Superfeatures of the columns; one that holds all of them where nothing needs more."""
@@ -196,15 +208,34 @@ class DistilledStudent(TransformerMixin, BaseEstimator):
 
         material = material_of(problem, curriculum, encoder)
         material = material.with_validation(*self._hold_out(material.real, problem, seed))
-        architecture, n_superfeatures = self._architecture(encoder, labels, len(material.base))
+        columns = self._read_columns(encoder, labels, material, int(seed))
+        architecture, n_superfeatures = self._architecture(encoder, labels, len(material.base), columns)
         schedule = self._schedule(problem, len(material.rows))
         trained = self._fit_network(architecture, n_superfeatures, material, schedule, int(seed))
         self._say(f"student trained for {len(trained.loss_curve)} epochs, last loss {trained.loss_curve[-1]:.4g}")
-        network = StudentNetwork(
-            architecture.inputs, trained.coefs, trained.intercepts, material.base, n_superfeatures
-        ).rescaled(material.scale.scale, material.scale.shift)
+        network = self._network_of(trained, architecture, n_superfeatures, material)
         Z = encoder.transform(problem.X)
         return network.centred(Z, problem.weight, over_outputs=material.scale.kind == "softmax"), trained
+
+    def _read_columns(self, encoder, labels, material, seed):
+        """Encoded columns that the student reads, or None for all."""
+        n_encoded = len(encoder.columns_)
+        n_read = self._n_read(n_encoded, len(material.base))
+        if n_read == n_encoded:
+            return None
+        worth = column_worth(material, seed=seed, device=self.device)
+        columns = best_columns(worth, n_read, labels[encoder.columns_])
+        self._say(f"the student reads {len(columns)} of {n_encoded} encoded columns")
+        return columns
+
+    def _n_read(self, n_encoded, n_outputs):
+        budget = self.max_parameters if self.hidden_layer_sizes is None else None
+        return n_columns_read(getattr(self, "max_features", "auto"), n_encoded, budget, n_outputs)
+
+    def _network_of(self, trained, architecture, n_superfeatures, material):
+        """Trained weights as a network in units of the target."""
+        network = StudentNetwork(architecture.inputs, trained.coefs, trained.intercepts, material.base, n_superfeatures)
+        return network.rescaled(material.scale.scale, material.scale.shift)
 
     def _fit_network(self, architecture, n_superfeatures, material, schedule, seed):
         """Weights that minimise the method's loss on the material."""
@@ -239,7 +270,7 @@ class DistilledStudent(TransformerMixin, BaseEstimator):
             max_iter=self.max_iter,
             batch_size=self._batch_size(n_rows),
             learning_rate_init=self.learning_rate_init,
-            alpha=self.alpha * min(1.0, WEIGHT_DECAY_ROWS / len(problem)),
+            alpha=self._weight_decay(len(problem)),
             n_iter_no_change=self.n_iter_no_change,
             tol=self.tol,
         )
@@ -258,6 +289,14 @@ class DistilledStudent(TransformerMixin, BaseEstimator):
         if problem.classes is not None:
             self.classes_ = problem.classes
 
+    def _with_network(self, network, encoder, problem):
+        """A student of these parameters that predicts with a network."""
+        student = copy.copy(self)
+        student.network_, student.encoder_ = network, encoder
+        if problem.classes is not None:
+            student.classes_ = problem.classes
+        return student
+
     # what the steps need ----------------------------------------------------------------------------------------
 
     def _say(self, message):
@@ -270,27 +309,34 @@ class DistilledStudent(TransformerMixin, BaseEstimator):
     def _temperatures(self):
         return self.temperature, 1.0
 
-    def _architecture(self, encoder, labels, n_outputs):
+    def _architecture(self, encoder, labels, n_outputs, columns=None):
         """Sizes of the network's branches, and the number of contributions it gives: one branch, one contribution."""
-        columns = [np.arange(len(encoder.columns_))]
-        return self._sized(columns, encoder, [n_outputs]), 1
+        columns = np.arange(len(encoder.columns_)) if columns is None else columns
+        return self._sized([columns], encoder, n_outputs), 1
 
-    def _sized(self, inputs, encoder, outputs):
-        """An architecture of the given branches, its hidden widths given by the user or solved from the budget."""
+    def _sized(self, inputs, encoder, n_outputs, n_heads=1):
+        """An architecture of the given branches, its hidden widths given by the user or solved from the budget.
+
+        The budget is what a score needs: several heads of a branch count as their sum.
+        """
         from skked._torch._train import Architecture
 
+        outputs = np.full(len(inputs), n_outputs * n_heads)
         if self.hidden_layer_sizes is None:
-            hidden = [solve_widths(self.max_parameters, [len(columns) for columns in inputs], outputs[0])]
+            hidden = [solve_widths(self.max_parameters, [len(columns) for columns in inputs], n_outputs)]
         else:
             sizes = np.atleast_1d(self.hidden_layer_sizes)
             hidden = [np.full(len(inputs), size) for size in sizes]
-        return Architecture(inputs, [*hidden, np.asarray(outputs)], len(encoder.columns_))
+        return Architecture(inputs, [*hidden, outputs], len(encoder.columns_))
 
     def _batch_size(self, n_samples):
         """About 32 batches an epoch, of 32 to 1,024 rows."""
         if self.batch_size != "auto":
             return min(self.batch_size, n_samples)
         return int(np.clip(n_samples // 32, 32, 1024))
+
+    def _weight_decay(self, n_samples):
+        return self.alpha * min(1.0, WEIGHT_DECAY_ROWS / n_samples)
 
     def _hold_out(self, real, problem, seed):
         """Rows to train on, and rows that choose the best epoch if ``early_stopping``."""

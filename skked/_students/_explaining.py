@@ -10,6 +10,7 @@ from skked._explanations import GroupShapleyExplainer
 from skked._students._additive_teaching import AdditiveExplainer, additive_teacher
 from skked._students._base import DistilledStudent, Grouping
 from skked._students._contributions import ExplainsItself
+from skked._students._heads import read_out
 from skked._validation import HasMethods, Interval, StrOptions
 
 
@@ -68,7 +69,7 @@ class ExplainingStudent(ExplainsItself, DistilledStudent):
         return True
 
     def _explainer(self, seed):
-        if self._explanation_weight() * self.distillation_weight == 0:
+        if self._explanation_weight() * self.distillation_weight == 0 and self.network != "heads":
             return None
         if self._takes_contributions():
             return AdditiveExplainer([], engine="linear", random_state=seed, n_jobs=self.n_jobs)
@@ -82,14 +83,19 @@ class ExplainingStudent(ExplainsItself, DistilledStudent):
     def _temperatures(self):
         return self.temperature, self.explanation_temperature
 
-    def _architecture(self, encoder, labels, n_outputs):
+    def _architecture(self, encoder, labels, n_outputs, columns=None):
         n_superfeatures = int(labels.max()) + 1
+        columns = np.arange(len(encoder.columns_)) if columns is None else columns
         if self.network == "heads":
-            columns = [np.arange(len(encoder.columns_))]
-            return self._sized(columns, encoder, [n_outputs * n_superfeatures]), n_superfeatures
-        branch = labels[encoder.columns_]
-        inputs = [np.flatnonzero(branch == group) for group in range(n_superfeatures)]
-        return self._sized(inputs, encoder, [n_outputs] * n_superfeatures), n_superfeatures
+            return self._sized([columns], encoder, n_outputs, n_heads=n_superfeatures), n_superfeatures
+        branch = labels[encoder.columns_[columns]]
+        inputs = [columns[branch == group] for group in range(n_superfeatures)]
+        return self._sized(inputs, encoder, n_outputs), n_superfeatures
+
+    def _network_of(self, trained, architecture, n_superfeatures, material):
+        if self.network == "heads" and self._explanation_weight() * self.distillation_weight == 0:
+            trained = read_out(trained, architecture, material, n_superfeatures)
+        return super()._network_of(trained, architecture, n_superfeatures, material)
 
     def _store(self, problem, teaching, grouping, encoder, network, trained):
         super()._store(problem, teaching, grouping, encoder, network, trained)

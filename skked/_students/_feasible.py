@@ -36,10 +36,19 @@ def check_feasible(student, problem):
     columns = _certain_columns(problem.X)
     if problem.unlabelled is not None:
         matrix_of(problem.unlabelled, np.unique(columns))  # texts in a column of numbers are an error
-    student._architecture(SimpleNamespace(columns_=columns), labels, problem.hard.shape[1])
+    n_outputs = problem.hard.shape[1]
+    read = _least_read(columns, labels, student._n_read(len(columns), n_outputs))
+    student._architecture(SimpleNamespace(columns_=read), labels, n_outputs)
     from skked._torch._device import resolve_device
 
     resolve_device(student.device)
+
+
+def _least_read(columns, labels, n_read):
+    """As many of the columns as the student reads, one per superfeature first."""
+    first = np.unique(labels[columns], return_index=True)[1]
+    others = np.setdiff1d(np.arange(len(columns)), first)
+    return columns[np.sort(np.concatenate([first, others[: max(0, n_read - len(first))]]))]
 
 
 def n_held_out(student, n_samples):

@@ -92,13 +92,13 @@ def teach(
     -------
     Curriculum
     """
-    tutors = _Tutors(teaching, X, weight, labels, explainer, n_explanations)
+    tutors = Tutors(teaching, X, weight, labels, explainer, n_explanations)
     folds = [(fold, np.flatnonzero(teaching.fold_of_row == fold)) for fold in np.unique(teaching.fold_of_row)]
     parts = [tutors.lesson(fold, take_rows(X, rows), teaching.scores[rows]) for fold, rows in folds]
     shares = [weight[rows].sum() for _, rows in folds]
     base = np.average([own for _, own in parts], axis=0, weights=shares)
     order = np.argsort(np.concatenate([rows for _, rows in folds]))
-    real = _joined(parts, base)
+    real = on_one_base(parts, base)
     real = Lesson(X, teaching.scores, None if real.phi is None else real.phi[order], real.explained[order])
     chimeric = None
     if n_chimeric and len(labels) > 1:
@@ -112,12 +112,12 @@ def teach(
             sample_weight=weight,
             random_state=check_random_state(random_state),
         )
-        chimeric = _joined([tutors.lesson(IN_SAMPLE, mixed)], base)
-    others = None if unlabelled is None else _joined([tutors.lesson(IN_SAMPLE, unlabelled)], base)
+        chimeric = on_one_base([tutors.lesson(IN_SAMPLE, mixed)], base)
+    others = None if unlabelled is None else on_one_base([tutors.lesson(IN_SAMPLE, unlabelled)], base)
     return Curriculum(real, chimeric, others, base)
 
 
-class _Tutors:
+class Tutors:
     """The teachers, each with its explainer, made when first needed."""
 
     def __init__(self, teaching, X, weight, labels, prototype, n_explanations):
@@ -156,7 +156,7 @@ class _Tutors:
         return Lesson(rows, scores, phi, np.arange(n) < n_explained), explanation.base
 
 
-def _joined(lessons_and_bases, base):
+def on_one_base(lessons_and_bases, base):
     """Lessons one above the other, their contributions against one base instead of their own."""
     lessons, bases = zip(*lessons_and_bases, strict=True)
     X = lessons[0].X

@@ -39,6 +39,11 @@ class KDClassifier(StudentClassifier):
         not see it. None or False takes a teacher that saw it.
     max_parameters : int, default=2000
         Budget: weights and biases of the student. The width of its one hidden layer is solved from it.
+    max_features : "auto", int, float in (0, 1] or None, default="auto"
+        Encoded columns that the student reads: so many, or this share of them, at least one per superfeature; None is
+        all; "auto" is as many as leave a dense student 8 hidden units. They are those that a wide student taught by
+        the same teacher makes most use of. Fewer columns leave more of the budget for hidden units, and spare the
+        student noise.
     hidden_layer_sizes : int, array-like of int or None, default=None
         Hidden units per layer, in place of `max_parameters`.
     max_iter : int, default=200
@@ -136,6 +141,7 @@ class KDClassifier(StudentClassifier):
         within_class=False,
         cv=5,
         max_parameters=2000,
+        max_features="auto",
         hidden_layer_sizes=None,
         max_iter=200,
         batch_size="auto",
@@ -162,6 +168,7 @@ class KDClassifier(StudentClassifier):
         self.within_class = within_class
         self.cv = cv
         self.max_parameters = max_parameters
+        self.max_features = max_features
         self.hidden_layer_sizes = hidden_layer_sizes
         self.max_iter = max_iter
         self.batch_size = batch_size
@@ -215,6 +222,11 @@ class KDRegressor(StudentRegressor):
         not see it. None or False takes a teacher that saw it.
     max_parameters : int, default=2000
         Budget: weights and biases of the student. The width of its one hidden layer is solved from it.
+    max_features : "auto", int, float in (0, 1] or None, default="auto"
+        Encoded columns that the student reads: so many, or this share of them, at least one per superfeature; None is
+        all; "auto" is as many as leave a dense student 8 hidden units. They are those that a wide student taught by
+        the same teacher makes most use of. Fewer columns leave more of the budget for hidden units, and spare the
+        student noise.
     hidden_layer_sizes : int, array-like of int or None, default=None
         Hidden units per layer, in place of `max_parameters`.
     max_iter : int, default=200
@@ -305,6 +317,7 @@ class KDRegressor(StudentRegressor):
         swap=0.3,
         cv=5,
         max_parameters=2000,
+        max_features="auto",
         hidden_layer_sizes=None,
         max_iter=200,
         batch_size="auto",
@@ -328,6 +341,7 @@ class KDRegressor(StudentRegressor):
         self.swap = swap
         self.cv = cv
         self.max_parameters = max_parameters
+        self.max_features = max_features
         self.hidden_layer_sizes = hidden_layer_sizes
         self.max_iter = max_iter
         self.batch_size = batch_size

@@ -64,6 +64,11 @@ class KEDClassifier(ExplainingStudent, StudentClassifier):
         One sub-network per superfeature, whose outputs add up to the score: then the contributions are the student's
         exact Shapley values. Or a dense network with one explanation head per superfeature on a shared hidden layer:
         the heads add up to the score, but each may look at every column.
+    max_features : "auto", int, float in (0, 1] or None, default="auto"
+        Encoded columns that the student reads: so many, or this share of them, at least one per superfeature; None is
+        all; "auto" is as many as leave a dense student 8 hidden units. They are those that a wide student taught by
+        the same teacher makes most use of. Fewer columns leave more of the budget for hidden units, and spare the
+        student noise.
     hidden_layer_sizes : int, array-like of int or None, default=None
         Hidden units per layer of each sub-network, in place of `max_parameters`.
     max_iter : int, default=200
@@ -186,6 +191,7 @@ class KEDClassifier(ExplainingStudent, StudentClassifier):
         cv=5,
         max_parameters=2000,
         network="additive",
+        max_features="auto",
         hidden_layer_sizes=None,
         max_iter=200,
         batch_size="auto",
@@ -217,6 +223,7 @@ class KEDClassifier(ExplainingStudent, StudentClassifier):
         self.cv = cv
         self.max_parameters = max_parameters
         self.network = network
+        self.max_features = max_features
         self.hidden_layer_sizes = hidden_layer_sizes
         self.max_iter = max_iter
         self.batch_size = batch_size
@@ -293,6 +300,11 @@ class KEDRegressor(ExplainingStudent, StudentRegressor):
         One sub-network per superfeature, whose outputs add up to the score: then the contributions are the student's
         exact Shapley values. Or a dense network with one explanation head per superfeature on a shared hidden layer:
         the heads add up to the score, but each may look at every column.
+    max_features : "auto", int, float in (0, 1] or None, default="auto"
+        Encoded columns that the student reads: so many, or this share of them, at least one per superfeature; None is
+        all; "auto" is as many as leave a dense student 8 hidden units. They are those that a wide student taught by
+        the same teacher makes most use of. Fewer columns leave more of the budget for hidden units, and spare the
+        student noise.
     hidden_layer_sizes : int, array-like of int or None, default=None
         Hidden units per layer of each sub-network, in place of `max_parameters`.
     max_iter : int, default=200
@@ -402,6 +414,7 @@ class KEDRegressor(ExplainingStudent, StudentRegressor):
         cv=5,
         max_parameters=2000,
         network="additive",
+        max_features="auto",
         hidden_layer_sizes=None,
         max_iter=200,
         batch_size="auto",
@@ -429,6 +442,7 @@ class KEDRegressor(ExplainingStudent, StudentRegressor):
         self.cv = cv
         self.max_parameters = max_parameters
         self.network = network
+        self.max_features = max_features
         self.hidden_layer_sizes = hidden_layer_sizes
         self.max_iter = max_iter
         self.batch_size = batch_size

@@ -89,15 +89,15 @@ class DistillationLoss:
         phi : (n_candidates, n_rows, M, K); base : (K,); returns (n_candidates,).
         """
         score = base + phi.sum(2)
-        loss = self.hard[..., 0] * batch.hard_weight[:, 0] * divergence(score, batch.hard, self.kind)
+        loss = self.hard[..., 0] * batch.hard_weight[..., 0] * divergence(score, batch.hard, self.kind)
         teacher = link(batch.soft / self.temperature, self.kind)
         soft = divergence(score / self.temperature, teacher, self.kind)
-        loss = loss + (self.soft * self.temperature**2)[..., 0] * batch.weight[:, 0] * soft
+        loss = loss + (self.soft * self.temperature**2)[..., 0] * batch.weight[..., 0] * soft
         if self.use_explanations:
             tau = self.explanation_temperature
             teacher = link((base + batch.phi) / tau, self.kind)
             explained = divergence((base + phi) / tau, teacher, self.kind).mean(2)
-            loss = loss + (self.explained * tau**2)[..., 0, 0] * batch.phi_weight[:, 0] * explained
+            loss = loss + (self.explained * tau**2)[..., 0, 0] * batch.phi_weight[..., 0] * explained
         return loss.sum(1)
 
 

@@ -169,7 +169,7 @@ class _Students:
     def forward(self, Z):
         """Contributions (candidates, rows, M, K) and the activations that the backward pass needs."""
         coefs, intercepts = self.parameters.coefs, self.parameters.intercepts
-        hidden = Z.expand(len(coefs[0]), *Z.shape)
+        hidden = Z if Z.ndim == 3 else Z.expand(len(coefs[0]), *Z.shape)
         activations = [hidden]
         for coef, intercept in zip(coefs[:-1], intercepts[:-1], strict=True):
             hidden = torch.baddbmm(intercept, hidden, coef).relu_()
@@ -209,16 +209,49 @@ class _Adam:
         self.flat.addcdiv_(self.mean, corrected, value=-learning_rate / (1 - first**self.n_steps))
 
 
-def _batches(n_rows, n_extra, batch_size, extra_per_batch, rng):
-    """Row indices of one epoch: every real row once, beside a share of the extra rows, all batches of one size."""
-    n_steps = max(1, -(-n_rows // batch_size))
-    size = -(-n_rows // n_steps)
-    order = np.resize(rng.permutation(n_rows), n_steps * size).reshape(n_steps, size)
-    if not n_extra:
-        return order
-    wanted = n_steps * extra_per_batch
-    extra = np.concatenate([rng.permutation(n_extra) for _ in range(-(-wanted // n_extra))])[:wanted]
-    return np.hstack([order, n_rows + extra.reshape(n_steps, extra_per_batch)])
+@dataclass(frozen=True)
+class Part:
+    """Rows of the table and chimeras that a candidate sees, as numbers of rows of the two training sets."""
+
+    real: np.ndarray
+    chimeric: np.ndarray
+
+
+class _Dealer:
+    """Batches of one size: in an epoch every row of the table once, beside a share of the chimeras.
+
+    All candidates see the same batches; if each has its part of the rows, they see batches of their parts, as long as
+    the smallest part allows.
+    """
+
+    def __init__(self, n_real, n_chimeric, parts, batch_size, chimeras_per_row):
+        self.parts = parts
+        self.offset = n_real
+        every = [Part(np.arange(n_real), np.arange(n_chimeric))] if parts is None else parts
+        self.distinct = list({id(part): part for part in every}.values())
+        n_rows = min(len(part.real) for part in self.distinct)
+        n_extra = min(len(part.chimeric) for part in self.distinct)
+        batch_size = min(batch_size, n_rows)
+        self.n_batches = max(1, -(-n_rows // batch_size))
+        self.size = -(-n_rows // self.n_batches)
+        self.n_extra = int(np.ceil(batch_size * min(n_extra / n_rows, chimeras_per_row)))
+
+    def epoch(self, rng):
+        """Row numbers of every batch, (n_batches, rows), or (n_batches, candidates, rows)."""
+        batches = {id(part): self._of(part, rng) for part in self.distinct}
+        if self.parts is None:
+            (shared,) = batches.values()
+            return shared
+        return np.stack([batches[id(part)] for part in self.parts], axis=1)
+
+    def _of(self, part, rng):
+        order = np.resize(part.real[rng.permutation(len(part.real))], self.n_batches * self.size)
+        order = order.reshape(self.n_batches, self.size)
+        if not self.n_extra:
+            return order
+        wanted, n_chimeric = self.n_batches * self.n_extra, len(part.chimeric)
+        extra = np.concatenate([rng.permutation(n_chimeric) for _ in range(-(-wanted // n_chimeric))])[:wanted]
+        return np.hstack([order, self.offset + part.chimeric[extra].reshape(self.n_batches, self.n_extra)])
 
 
 def train(
@@ -239,9 +272,10 @@ def train(
     validation=None,
     initial=None,
     loss=None,
+    parts=None,
     device="auto",
 ):
-    """Train candidates of one architecture on shared batches.
+    """Train candidates of one architecture on shared batches, or on batches of each candidate's part of the rows.
 
     Parameters
     ----------
@@ -268,6 +302,8 @@ def train(
     loss : object, optional
         With the methods ``gradient`` and ``value`` of `DistillationLoss`, in its place; then λ, μ, T and τ are not
         read.
+    parts : list of Part, one per candidate, optional
+        Rows and chimeras that each candidate sees; all of them by default.
     device : str
         A torch device or "auto".
 
@@ -301,20 +337,19 @@ def train(
         gradient = torch.zeros_like(parameters.flat)
         optimiser = _Adam(parameters.flat, decayed, schedule.alpha)
         rng = np.random.RandomState(seeds[0])
-        batch_size = min(schedule.batch_size, n_real)
-        extra_per_batch = int(np.ceil(batch_size * min(n_chimeric / n_real, chimeras_per_row)))
-        n_steps = schedule.max_iter * max(1, -(-n_real // batch_size))
+        deal = _Dealer(n_real, n_chimeric, parts, schedule.batch_size, chimeras_per_row)
+        n_steps = schedule.max_iter * deal.n_batches
         curves, best = _Curves(n_candidates), _Best(parameters.flat)
         step = 0
         for epoch in range(schedule.max_iter):
-            for index in _batches(n_real, n_chimeric, batch_size, extra_per_batch, rng):
+            for index in deal.epoch(rng):
                 batch = rows.take(torch.as_tensor(index, device=device))
                 phi, activations = students.forward(batch.Z)
-                students.backward(loss.gradient(phi, base, batch) / len(index), activations, gradient)
+                students.backward(loss.gradient(phi, base, batch) / index.shape[-1], activations, gradient)
                 gradient.mul_(trainable)
                 optimiser.step(gradient, schedule.learning_rate_init * cosine_decay(step, n_steps))
                 step += 1
-            epoch_loss = loss.value(phi, base, batch) / len(index)
+            epoch_loss = loss.value(phi, base, batch) / index.shape[-1]
             curves.training.append(epoch_loss.cpu().numpy())
             if not np.isfinite(curves.training[-1]).all():
                 raise ValueError(

@@ -1,0 +1,1 @@
+"""How accurate students of equal size are, over many tables."""

@@ -1,0 +1,160 @@
+"""Students of equal size on all tables: ``python -m benchmarks.accuracy.run --data FOLDER --rows 300 --budgets 500``.
+
+One JSON line per model and run goes to ``results/accuracy.jsonl``; runs that are in the file are not repeated.
+``python -m benchmarks.accuracy.summary`` makes the tables and plots.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+import warnings
+from itertools import product
+
+import numpy as np
+import pandas as pd
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.metrics import log_loss, r2_score
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.pipeline import make_pipeline
+
+import skked
+from benchmarks.common import RESULTS, data_folder, environment, read_table
+from benchmarks.tables.run import column_codes, linear_model
+
+MOST_ROWS = 60_000
+"""Rows of a table that a run draws from."""
+TEST_ROWS = 4000
+
+
+def draw(folder, name, X, n_train, seed):
+    """Row numbers to train and to test on; groups of rows that belong together stay on one side."""
+    rng = np.random.RandomState(seed)
+    groups = folder / f"{name}.rowgroup.parquet"
+    if groups.exists():
+        group = pd.read_parquet(groups).iloc[:, 0].to_numpy()
+        order = rng.permutation(np.unique(group))
+        held_out = np.isin(group, order[: max(1, len(order) // 3)])
+        return rng.permutation(np.flatnonzero(~held_out))[:n_train], rng.permutation(np.flatnonzero(held_out))[
+            :TEST_ROWS
+        ]
+    order = rng.permutation(len(X))[:MOST_ROWS]
+    n_test = min(TEST_ROWS, len(order) // 3)
+    return order[n_test:][:n_train], order[:n_test]
+
+
+def teacher_of(kind, task):
+    """The unfitted teacher, or None for the default, gradient boosting."""
+    regression = task == "regression"
+    if kind == "boosting":
+        return None
+    if kind == "forest":
+        forest = RandomForestRegressor if regression else RandomForestClassifier
+        return make_pipeline(column_codes(), forest(n_estimators=200, min_samples_leaf=2, random_state=0))
+    network = MLPRegressor if regression else MLPClassifier
+    return make_pipeline(column_codes(), network((100,), max_iter=300, early_stopping=True, random_state=0))
+
+
+def students(task, **common):
+    """Unfitted students by name; they share their teacher and its lessons through the cache."""
+    regression = task == "regression"
+    ked = skked.KEDRegressor if regression else skked.KEDClassifier
+    kd = skked.KDRegressor if regression else skked.KDClassifier
+    searched = skked.KEDRegressorCV if regression else skked.KEDClassifierCV
+    return {
+        "plain": kd(distillation_weight=0.0, **common),
+        "KD": kd(**common),
+        "KD + chimeras": kd(chimeric="auto", **common),
+        "structure only": ked(distillation_weight=0.0, chimeric=False, **common),
+        "KED, no chimeras": ked(chimeric=False, **common),
+        "KED": ked(**common),
+        "heads": ked(network="heads", **common),
+        "CV": searched(**common),
+    }
+
+
+def quality(model, X, y, task, classes=None):
+    """Accuracy and log-loss in nats, or R²."""
+    if task == "regression":
+        return {"score": float(r2_score(y, model.predict(X)))}
+    probability = np.clip(model.predict_proba(X), 1e-7, 1)
+    return {
+        "score": float(np.mean(model.predict(X) == y)),
+        "log_loss": float(log_loss(y, probability, labels=model.classes_)) if set(y) <= set(model.classes_) else None,
+    }
+
+
+def measure(folder, cell, known, write):
+    """Fit what is not known yet of one cell, and write a line for each model."""
+    name, n_rows, budget, kind, seed = cell
+    X, y, task = read_table(folder, name)
+    train, test = draw(folder, name, X, n_rows, seed)
+    X_train, y_train, X_test, y_test = X.iloc[train], y[train], X.iloc[test], y[test]
+    with tempfile.TemporaryDirectory() as memory:
+        common = {"teacher": teacher_of(kind, task), "max_parameters": budget, "random_state": seed, "memory": memory}
+        models = students(task, **common)
+        if kind == "boosting":
+            models["linear"] = linear_model(task)
+        shared = {"table": name, "n_train": len(train), "rows": n_rows, "budget": budget, "teacher": kind, "seed": seed}
+        taught = None
+        for label, model in models.items():
+            if (*cell, label) in known:
+                continue
+            start = time.perf_counter()
+            try:
+                model.fit(X_train, y_train)
+            except ValueError as error:
+                write({**shared, "model": label, "task": task, "score": None, "error": str(error)[:200]})
+                continue
+            line = {**shared, "model": label, "task": task, **quality(model, X_test, y_test, task)}
+            line["fit_seconds"] = round(time.perf_counter() - start, 2)
+            if hasattr(model, "n_parameters_"):
+                line["n_parameters"] = int(model.n_parameters_)
+            if hasattr(model, "teacher_"):
+                taught = taught or quality(model.teacher_, X_test, y_test, task)
+                line["teacher_score"] = taught["score"]
+                kind = "r2" if task == "regression" else "share"
+                said, answered = model.teacher_.predict(X_test), model.predict(X_test)
+                line["agreement"] = float(skked.agreement_score(said, answered, kind=kind))
+            if hasattr(model, "best_params_"):
+                line["chosen"] = {key: str(value) for key, value in model.best_params_.items()}
+                line["cv_score"] = model.best_score_
+            if task == "classification":
+                line["majority"] = float(pd.Series(y_test).value_counts(normalize=True).iloc[0])
+            write(line)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", help="folder of the tables; default: SKKED_DATA")
+    parser.add_argument("--tables", nargs="*", help="default: all")
+    parser.add_argument("--rows", nargs="*", type=int, default=[100, 300, 1000])
+    parser.add_argument("--budgets", nargs="*", type=int, default=[500, 2000])
+    parser.add_argument("--teachers", nargs="*", default=["boosting"], choices=["boosting", "forest", "network"])
+    parser.add_argument("--seeds", nargs="*", type=int, default=list(range(5)))
+    parser.add_argument("--out", default="accuracy", help="name of the file in results")
+    options = parser.parse_args()
+    folder = data_folder(options.data)
+    tables = options.tables or sorted(json.loads((folder / "meta.json").read_text()))
+    path = RESULTS / f"{options.out}.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    keys = ("table", "rows", "budget", "teacher", "seed", "model")
+    known = {tuple(line[key] for key in keys) for line in lines if "model" in line}
+    with path.open("a") as file:
+
+        def write(line):
+            file.write(json.dumps(line) + "\n")
+            file.flush()
+
+        write({"environment": environment()})
+        for seed, teacher, n_rows, budget, name in product(
+            options.seeds, options.teachers, options.rows, options.budgets, tables
+        ):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                measure(folder, (name, n_rows, budget, teacher, seed), known, write)
+            print(seed, teacher, n_rows, budget, name, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,262 @@
+"""How well many students do on rows that neither they nor their teachers saw: all folds of a layout in one training."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn.model_selection import KFold, StratifiedKFold
+
+from skked._chimera import make_chimeric_set
+from skked._forward import StudentNetwork
+from skked._students._columns import best_by_quota, best_columns, column_worth
+from skked._students._lessons import IN_SAMPLE, Tutors, on_one_base
+from skked._table import take_rows
+
+LOSS_PARAMETERS = ("distillation_weight", "explanation_weight", "temperature", "explanation_temperature")
+"""Candidates that differ in nothing else train in one run."""
+ROWS = 4000
+"""Rows that a candidate is trained on at most."""
+EPOCHS, BATCHES = 60, 20
+"""Epochs of a candidate, and batches of an epoch."""
+CHIMERAS_PER_ROW = 2
+"""Chimeras that a candidate sees per row."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """A fold of the search: rows to train on, rows to judge by, and the teacher that saw none of the latter."""
+
+    teacher: int
+    train: np.ndarray
+    test: np.ndarray
+
+
+def search_folds(teaching, problem, n_splits, random_state):
+    """The folds of the cross-fitting; for a teacher that was not cross-fitted, new ones.
+
+    Parameters
+    ----------
+    teaching : CrossFit
+    problem : Problem
+    n_splits : int
+        Number of new folds.
+    random_state : RandomState
+
+    Returns
+    -------
+    list of Fold
+    """
+    fold_of_row = teaching.fold_of_row
+    if teaching.in_sample:
+        classes = problem.hard.argmax(axis=1) if problem.hard.shape[1] > 1 else problem.hard[:, 0]
+        stratify = problem.classes is not None and np.unique(classes, return_counts=True)[1].min() >= n_splits
+        splitter = (StratifiedKFold if stratify else KFold)(n_splits, shuffle=True, random_state=random_state)
+        pairs = [(IN_SAMPLE, train, test) for train, test in splitter.split(classes, classes)]
+    else:
+        numbers = np.unique(fold_of_row[fold_of_row >= 0])
+        pairs = [(fold, np.flatnonzero(fold_of_row != fold), np.flatnonzero(fold_of_row == fold)) for fold in numbers]
+    return [Fold(teacher, random_state.permutation(train)[:ROWS], test) for teacher, train, test in pairs]
+
+
+class Search:
+    """Out-of-fold scores of students of one problem and teacher.
+
+    Parameters
+    ----------
+    problem : Problem
+    teaching : CrossFit
+    encoder : TableEncoder
+    folds : list of Fold
+    scorer : callable
+        ``scorer(student, X, y, sample_weight=...)``; greater is better.
+    n_jobs : int or None
+    seed : int
+    """
+
+    def __init__(self, problem, teaching, encoder, folds, scorer, *, n_jobs, seed):
+        self.problem, self.teaching, self.encoder, self.folds = problem, teaching, encoder, folds
+        self.scorer, self.n_jobs, self.seed = scorer, n_jobs, seed
+        self.held_out = [take_rows(problem.X, fold.test) for fold in folds]
+        self.n_outputs = problem.hard.shape[1]
+        self.worth = []
+
+    def scores(self, students, groupings, curricula):
+        """Scores of students, each with its superfeatures and what the teacher says.
+
+        Parameters
+        ----------
+        students : list of DistilledStudent
+            Candidates, not fitted.
+        groupings : list of Grouping
+        curricula : list of Curriculum
+
+        Returns
+        -------
+        ndarray of shape (n_students, n_folds)
+        """
+        runs = {}
+        for number, student in enumerate(students):
+            runs.setdefault((id(curricula[number]), _layout(student)), []).append(number)
+        chimeric = {}
+        for first in (run[0] for run in runs.values()):
+            key = id(curricula[first])
+            if key not in chimeric:
+                chimeric[key] = self._chimeras(students[first], groupings[first].labels, curricula[first].base)
+        narrow = [run[0] for run in runs.values() if self._is_narrow(students[run[0]])]
+        if narrow:
+            curriculum = curricula[narrow[0]]
+            material, materials = self._materials(curriculum, chimeric[id(curriculum)])
+            device = students[narrow[0]].device
+            self.worth = [column_worth(part, seed=self.seed, device=device) for part in (material, *materials)]
+        jobs = (
+            delayed(self._run)(
+                [students[i] for i in run],
+                groupings[run[0]].labels,
+                curricula[run[0]],
+                chimeric[id(curricula[run[0]])],
+            )
+            for run in runs.values()
+        )
+        scores = np.empty((len(students), len(self.folds)))
+        for run, result in zip(runs.values(), Parallel(n_jobs=self.n_jobs)(jobs), strict=True):
+            scores[run] = result
+        return scores
+
+    def _run(self, students, labels, curriculum, chimeric):
+        """Scores of students of one layout: their networks are trained together, fold by fold and side by side."""
+        from skked._torch._train import Part, Schedule, stacked, train
+
+        first = students[0]
+        material, materials = self._materials(curriculum, chimeric)
+        columns = self._columns(first, labels)
+        architecture, n_superfeatures = first._architecture(
+            _Read(self.encoder.columns_[columns[0]]), labels, len(material.base)
+        )
+        real = chimeras = None
+        parts = []
+        for part, read in zip(materials, columns, strict=True):
+            own, mixed = _packed(part.real, read), _packed(part.chimeras(CHIMERAS_PER_ROW), read)
+            parts.append(Part(_following(real, own), _following(chimeras, mixed)))
+            real = own if real is None else stacked(real, own)
+            chimeras = mixed if chimeras is None else stacked(chimeras, mixed)
+        n_rows = min(len(part.real) for part in parts)
+        seeds = np.random.RandomState(self.seed).randint(np.iinfo(np.int32).max, size=len(self.folds))
+        loss = {name: [getattr(s, name, 1.0) for s in students for _ in self.folds] for name in LOSS_PARAMETERS}
+        if material.scale.kind == "identity":
+            loss["temperature"] = loss["explanation_temperature"] = [1.0] * len(loss["temperature"])
+        trained = train(
+            architecture,
+            material.base,
+            n_superfeatures,
+            real,
+            Schedule(
+                min(EPOCHS, first.max_iter),
+                max(1, -(-n_rows // BATCHES)),
+                first.learning_rate_init,
+                first._weight_decay(n_rows),
+            ),
+            kind=material.scale.kind,
+            **loss,
+            seeds=[int(seed) for _ in students for seed in seeds],
+            chimeric=chimeras,
+            chimeras_per_row=CHIMERAS_PER_ROW,
+            parts=parts * len(students),
+            device=first.device,
+        )
+        networks = iter(trained)
+        return np.array(
+            [
+                [
+                    self._score(student, _unpacked(next(networks), architecture, read, material, n_superfeatures), fold)
+                    for fold, read in enumerate(columns)
+                ]
+                for student in students
+            ]
+        )
+
+    def _chimeras(self, student, labels, base):
+        """Chimeras of the rows of each fold, scored and explained by the teacher of the fold; or None."""
+        if not labels.max() or not student._n_chimeric(len(self.problem)):
+            return [None] * len(self.folds)
+        X, weight = self.problem.X, self.problem.weight
+        tutors = Tutors(self.teaching, X, weight, labels, student._explainer(self.seed), student.n_explanations)
+        lessons = []
+        for fold in self.folds:
+            y = self.problem.y[fold.train] if getattr(student, "within_class", False) else None
+            mixed, _ = make_chimeric_set(
+                take_rows(X, fold.train),
+                labels,
+                CHIMERAS_PER_ROW * len(fold.train),
+                swap=student.swap,
+                y=y,
+                within_class=y is not None,
+                sample_weight=weight[fold.train],
+                random_state=np.random.RandomState(self.seed),
+            )
+            lessons.append(on_one_base([tutors.lesson(fold.teacher, mixed)], base))
+        return lessons
+
+    def _materials(self, curriculum, chimeric):
+        """What students are trained on: that of all rows, and that of each fold."""
+        from skked._students._targets import material_of, training_set
+
+        material = material_of(self.problem, curriculum, self.encoder)
+        return material, [
+            replace(
+                material,
+                real=material.real.take(fold.train),
+                unlabelled=None,
+                chimeric=None if lesson is None else training_set(lesson, self.encoder, material.scale),
+            )
+            for fold, lesson in zip(self.folds, chimeric, strict=True)
+        ]
+
+    def _is_narrow(self, student):
+        return student._n_read(len(self.encoder.columns_), self.n_outputs) < len(self.encoder.columns_)
+
+    def _columns(self, student, labels):
+        """Encoded columns that the student reads in each fold, as many of each superfeature as it reads in the end."""
+        n_encoded = len(self.encoder.columns_)
+        if not self._is_narrow(student):
+            return [np.arange(n_encoded)] * len(self.folds)
+        every, *by_fold = self.worth
+        encoded = labels[self.encoder.columns_]
+        n_read = student._n_read(n_encoded, self.n_outputs)
+        quota = np.bincount(encoded[best_columns(every, n_read, encoded)], minlength=labels.max() + 1)
+        return [best_by_quota(worth, quota, encoded) for worth in by_fold]
+
+    def _score(self, student, network, fold):
+        shell = student._with_network(network, self.encoder, self.problem)
+        rows = self.folds[fold].test
+        weight = self.problem.weight[rows]
+        extra = {} if np.ptp(weight) == 0 else {"sample_weight": weight}
+        return self.scorer(shell, self.held_out[fold], self.problem.y[rows], **extra)
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What a layout needs to know of an encoder: the input column of each encoded column that is read."""
+
+    columns_: np.ndarray
+
+
+def _layout(student):
+    parameters = student.get_params(deep=False)
+    return tuple((name, repr(value)) for name, value in sorted(parameters.items()) if name not in LOSS_PARAMETERS)
+
+
+def _packed(rows, columns):
+    return None if rows is None else replace(rows, Z=rows.Z[:, columns])
+
+
+def _following(above, below):
+    """Numbers of the rows that are stacked below others."""
+    start = 0 if above is None else len(above)
+    return np.arange(start, start + (0 if below is None else len(below)))
+
+
+def _unpacked(trained, architecture, columns, material, n_superfeatures):
+    """Network over all encoded columns of a student that was trained on some."""
+    inputs = [columns[branch] for branch in architecture.inputs]
+    network = StudentNetwork(inputs, trained.coefs, trained.intercepts, material.base, n_superfeatures)
+    return network.rescaled(material.scale.scale, material.scale.shift)

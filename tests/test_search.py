@@ -1,0 +1,138 @@
+"""Students chosen by cross-validation, and what dense and narrow students need for it."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.datasets import load_diabetes, load_wine, make_classification
+from sklearn.dummy import DummyClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import make_scorer, matthews_corrcoef
+
+from skked import KDClassifier, KEDClassifier, KEDClassifierCV, KEDRegressor, KEDRegressorCV
+
+QUICK = {"max_parameters": 300, "max_iter": 30, "cv": 3, "random_state": 0}
+GRID = {"network": ["additive", "heads"], "explanation_weight": [0.0, 0.7], "distillation_weight": [0.0, 0.8]}
+
+
+@pytest.fixture(scope="module")
+def wine():
+    return load_wine(return_X_y=True)
+
+
+def test_chosen_student_is_the_one_that_its_parameters_make(wine):
+    searched = KEDClassifierCV(LogisticRegression(max_iter=5000), param_grid=GRID, **QUICK).fit(*wine)
+    alone = KEDClassifier(LogisticRegression(max_iter=5000), **QUICK).set_params(**searched.best_params_).fit(*wine)
+    assert_array_equal(searched.predict_proba(wine[0]), alone.predict_proba(wine[0]))
+    assert_array_equal(searched.contributions(wine[0]), alone.contributions(wine[0]))
+    assert searched.superfeature_names_ == alone.superfeature_names_
+
+
+def test_results_are_laid_out_as_in_a_grid_search(wine):
+    searched = KEDClassifierCV(LogisticRegression(max_iter=5000), param_grid=GRID, **QUICK).fit(*wine)
+    results = searched.cv_results_
+    assert len(results["params"]) == 8
+    folds = np.array([results[f"split{fold}_test_score"] for fold in range(3)])
+    assert_allclose(results["mean_test_score"], folds.mean(axis=0))
+    assert searched.best_params_ == results["params"][np.argmax(folds.mean(axis=0))]
+    assert results["rank_test_score"][searched.best_index_] == 1
+    assert searched.best_score_ == results["mean_test_score"].max()
+    assert results["param_network"].tolist() == [point["network"] for point in results["params"]]
+
+
+def test_default_grid_has_many_kinds_and_the_choice_does_not_depend_on_jobs():
+    X, y = load_diabetes(return_X_y=True)
+    one, two = (KEDRegressorCV(n_jobs=jobs, **QUICK).fit(X[:150], y[:150]) for jobs in (1, 2))
+    assert len(one.cv_results_["params"]) >= 20
+    assert_array_equal(one.cv_results_["mean_test_score"], two.cv_results_["mean_test_score"])
+    assert_array_equal(one.predict(X), two.predict(X))
+    assert one.n_parameters_ <= 300
+
+
+def test_a_teacher_that_knows_nothing_is_not_listened_to():
+    X, y = make_classification(200, 5, n_informative=4, n_redundant=0, class_sep=2.0, random_state=0)
+    grid = {"distillation_weight": [0.0, 0.95]}
+    searched = KEDClassifierCV(DummyClassifier(strategy="prior"), param_grid=grid, **QUICK).fit(X, y)
+    assert searched.best_params_ == {"distillation_weight": 0.0}
+
+
+def test_interactions_across_superfeatures_call_for_a_dense_student():
+    X = np.random.RandomState(0).uniform(-1, 1, (400, 2))
+    y = (X[:, 0] * X[:, 1] > 0).astype(int)
+    grid = {"network": ["additive", "heads"]}
+    quick = {**QUICK, "max_iter": 60}
+    searched = KEDClassifierCV(superfeatures=[0, 1], param_grid=grid, scoring="accuracy", **quick).fit(X, y)
+    additive, dense = searched.cv_results_["mean_test_score"]
+    assert searched.best_params_ == {"network": "heads"}
+    assert dense > additive + 0.2
+
+
+def test_students_are_judged_by_rows_that_they_did_not_see():
+    rng = np.random.RandomState(0)
+    X, y = rng.normal(size=(90, 30)), rng.randint(2, size=90)
+    searched = KEDClassifierCV(
+        FrozenEstimator(DummyClassifier(strategy="prior").fit(X, y)),
+        param_grid={"network": ["heads"], "distillation_weight": [0.0], "alpha": [0.0], "max_features": [None, 5]},
+        scoring="accuracy",
+        max_parameters=2000,
+        random_state=0,
+    ).fit(X, y)
+    assert searched.score(X, y) > 0.85  # memorised
+    assert (searched.cv_results_["mean_test_score"] < 0.68).all()  # by chance 0.5 ± 0.053
+
+
+@pytest.mark.parametrize("scoring", ["balanced_accuracy", make_scorer(matthews_corrcoef)])
+def test_any_scorer_may_choose(wine, scoring):
+    searched = KEDClassifierCV(param_grid={"distillation_weight": [0.0, 0.8]}, scoring=scoring, **QUICK).fit(*wine)
+    assert 0.7 < searched.best_score_ <= 1.0
+
+
+def test_unknown_parameters_of_the_grid_are_named(wine):
+    with pytest.raises(ValueError, match="no_such"):
+        KEDClassifierCV(param_grid={"no_such": [1]}, **QUICK).fit(*wine)
+    with pytest.raises(ValueError, match="temperature"):
+        KEDClassifierCV(param_grid={"temperature": [-1.0]}, **QUICK).fit(*wine)
+    searched = KEDClassifierCV(param_grid={"teacher": [None]}, **QUICK)
+    with pytest.raises(ValueError, match="teacher"):
+        searched.fit(*wine)
+    assert not hasattr(searched, "cv_results_")
+
+
+def test_heads_that_were_not_taught_explain_without_touching_the_score(wine):
+    X, y = wine
+    common = {**QUICK, "superfeatures": 4, "chimeric": False}
+    dense = KDClassifier(LogisticRegression(max_iter=5000), max_features=None, **{**QUICK, "chimeric": False}).fit(X, y)
+    heads = KEDClassifier(LogisticRegression(max_iter=5000), network="heads", explanation_weight=0.0, **common)
+    heads.set_params(max_features=None).fit(X, y)
+    taught = KEDClassifier(LogisticRegression(max_iter=5000), **common).fit(X, y)
+    assert heads.n_parameters_ == dense.n_parameters_
+    score = heads.explanation_base_ + heads.contributions(X).sum(axis=1)
+    assert_allclose(score, heads.decision_function(X), atol=1e-5)
+    apart = heads.contributions(X) - heads.contributions(X).mean(axis=0)
+    wanted = taught.contributions(X) - taught.contributions(X).mean(axis=0)
+    assert np.corrcoef(apart.ravel(), wanted.ravel())[0, 1] > 0.7
+
+
+def test_few_columns_are_the_ones_that_tell():
+    X, y = make_classification(
+        400, 40, n_informative=4, n_redundant=0, shuffle=False, class_sep=1.5, n_clusters_per_class=1, random_state=0
+    )
+    student = KDClassifier(max_features=4, max_parameters=200, max_iter=60, random_state=0).fit(X, y)
+    (read,) = student.network_.inputs
+    assert len(read) == 4 and len(set(read) & {0, 1, 2, 3}) >= 3
+    everything = KDClassifier(max_features=None, max_parameters=200, max_iter=60, random_state=0).fit(X, y)
+    assert student.score(X, y) > everything.score(X, y) - 0.05
+
+
+def test_additive_students_read_a_column_of_every_superfeature():
+    X, y = load_diabetes(return_X_y=True)
+    student = KEDRegressor(superfeatures=[0, 0, 0, 1, 1, 1, 2, 2, 2, 2], max_features=3, **QUICK).fit(X, y)
+    assert [len(columns) for columns in student.network_.inputs] == [1, 1, 1]
+
+
+def test_budgets_below_one_unit_of_all_columns_are_spent_on_fewer():
+    X, y = make_classification(200, 300, n_informative=10, random_state=0)
+    student = KDClassifier(LogisticRegression(), max_parameters=200, max_iter=20, random_state=0).fit(X, y)
+    assert student.n_parameters_ <= 200
+    with pytest.raises(ValueError, match="max_parameters=200"):
+        student.set_params(max_features=None).fit(X, y)
