@@ -82,12 +82,15 @@ class Material:
     scale : TargetScale
     base : array of shape (K,)
         Score of a row that says nothing.
+    columns : int array of shape (n_encoded,)
+        Input column of each encoded column; numbers come first.
     real, unlabelled, chimeric, validation : TrainingSet
         Rows of the table; rows without labels, chimeras and rows that choose the best epoch, or None.
     """
 
     scale: TargetScale
     base: np.ndarray
+    columns: np.ndarray
     real: TrainingSet
     unlabelled: TrainingSet | None
     chimeric: TrainingSet | None
@@ -136,6 +139,7 @@ def material_of(problem, curriculum, encoder):
     return Material(
         scale,
         scale.scores(curriculum.base),
+        encoder.columns_,
         training_set(curriculum.real, encoder, scale, weight=problem.weight, hard=problem.hard),
         taught(curriculum.unlabelled),
         taught(curriculum.chimeric),
