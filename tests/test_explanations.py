@@ -1,8 +1,10 @@
 """Group Shapley values: one game, whatever engine computes it."""
 
+import os
 import subprocess
 import sys
 from itertools import permutations
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,7 +15,12 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.decomposition import PCA
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor, RandomForestClassifier
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -31,7 +38,7 @@ from sklearn.preprocessing import (
 from sklearn.svm import SVC
 
 from skked import GroupShapleyExplainer, KEDClassifier
-from skked._teachers import TeacherScores
+from skked._teachers import TeacherScores, default_teacher
 
 LABELS = np.array([0, 1, 0, 2, 3, 2])
 WEIGHT = np.array([0.5, 2.0, 1.0, 0.3, 1.0, 0.7, 1.5])
@@ -277,6 +284,84 @@ def test_additive_terms_within_superfeatures(table):
     assert fast.engine == "linear"
     np.testing.assert_allclose(fast.phi, exact.phi, atol=1e-13)
     assert explain(machine, X, X[:5], labels=np.array([0, 1, 1, 2, 3, 2])).engine == "enumeration"
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_explainable_boosting_machines(table, n_classes):
+    glassbox = pytest.importorskip("interpret.glassbox", exc_type=ImportError)
+    X, y = table
+    machine = glassbox.ExplainableBoostingClassifier(
+        interactions=[(0, 2)] if n_classes == 2 else 0, max_rounds=30, outer_bags=2, n_jobs=1, random_state=0
+    )
+    machine.fit(X, y > 0 if n_classes == 2 else np.digitize(y, [-0.5, 0.5]))
+    options = {"background": X[:7], "background_weight": WEIGHT}
+    fast = explain(machine, X, X[:5], **options)
+    exact = explain(machine, X, X[:5], engine="enumeration", **options)
+    assert fast.engine == "linear" and fast.response == "margin"
+    np.testing.assert_allclose(fast.phi, exact.phi, atol=1e-12)
+    if n_classes == 2:  # the pair is in no one superfeature
+        assert explain(machine, X, X[:5], labels=np.arange(6), **options).engine == "enumeration"
+
+
+@pytest.mark.parametrize(
+    ("last", "engine"), [(LogisticRegression(), "linear"), (HistGradientBoostingClassifier(max_iter=5), "tree")]
+)
+def test_skrub_is_looked_through(table, frame, last, engine):
+    skrub = pytest.importorskip("skrub", exc_type=ImportError)
+    teacher = skrub.tabular_pipeline(last).fit(frame, table[1] > 0)
+    options = {"labels": FRAME_GROUPS, "background": frame[:7]}
+    fast = explain(teacher, frame, frame[100:105], **options)
+    exact = explain(teacher, frame, frame[100:105], engine="enumeration", **options)
+    assert fast.engine == engine
+    np.testing.assert_allclose(fast.phi, exact.phi, atol=1e-6)  # skrub computes in float32
+
+
+RAW_TABLES = ["adult", "credit_default", "credit_g", "fars", "connect4", "mice_protein", "diamonds", "nycflights"]
+
+
+@pytest.mark.parametrize("name", ["generated", *RAW_TABLES])
+def test_strings_and_missing_cells_reach_the_fast_engines(frame, table, name):
+    """Raw tables with the default teacher, a forest and a linear model: no fallback to coalitions of model rows."""
+    if name == "generated":
+        X, y = frame, np.where(table[1] > 0, "yes", "no")
+    else:
+        X, y = raw_table(name)
+    numbers = [column for column in X if X[column].dtype.kind in "iuf"]
+    texts = [column for column in X if column not in numbers]
+    steps = ColumnTransformer(
+        [
+            ("numbers", make_pipeline(SimpleImputer(add_indicator=True), StandardScaler()), numbers),
+            ("texts", OneHotEncoder(handle_unknown="ignore", min_frequency=5, sparse_output=False), texts),
+        ]
+    )
+    regresses = y.dtype.kind == "f"
+    forest = (RandomForestRegressor if regresses else RandomForestClassifier)(5, max_depth=6, random_state=0)
+    linear = Ridge() if regresses else LogisticRegression(max_iter=1000)
+    boosting = default_teacher("regression" if regresses else "classification", X, random_state=0)
+    boosting.set_params(**{key: 5 for key in boosting.get_params() if key.endswith("max_iter")})
+    labels = np.arange(X.shape[1]) % 6
+    for teacher, engine in (
+        (boosting, "tree"),
+        (make_pipeline(steps, forest), "tree"),
+        (make_pipeline(steps, linear), "linear"),
+    ):
+        teacher.fit(X, y)
+        result = explain(teacher, X, X[:20], labels=labels, background=X[20:50])
+        assert result.engine == engine
+        assert result.n_evaluations == 0
+        assert np.isfinite(result.phi).all()
+
+
+def raw_table(name):
+    """600 rows of a shared table; the folder is named by SKKED_DATA."""
+    folder = os.environ.get("SKKED_DATA")
+    if not folder:
+        pytest.skip("SKKED_DATA names no folder of tables")
+    X = pd.read_parquet(Path(folder) / f"{name}.parquet")
+    X = X.sample(600, random_state=0).reset_index(drop=True)
+    y = X.pop("target").to_numpy()
+    assert X.isna().any().any() or any(dtype.kind not in "iuf" for dtype in X.dtypes)
+    return X, y.astype(float) if name in ("diamonds", "nycflights") else y.astype(str)
 
 
 def test_torch_networks(table):

@@ -26,6 +26,7 @@ _ONE_TO_ONE = {
     "PowerTransformer",
     "QuantileTransformer",
     "RobustScaler",
+    "SquashingScaler",
     "StandardScaler",
 }
 
@@ -117,6 +118,8 @@ def _labels_after(transformer, labels, table, n_out):
         return _labels_after_columns(transformer, labels, table, n_out)
     if isinstance(transformer, TableEncoder):
         return labels[transformer.columns_]
+    if hasattr(transformer, "input_to_outputs_") and hasattr(transformer, "all_outputs_"):
+        return _labels_by_name(transformer, labels, table)
     counts = _n_outputs_per_column(transformer, len(labels), n_out)
     after = np.concatenate([np.repeat(labels, counts), labels[_indicated(transformer)]])
     if len(after) != n_out:
@@ -124,6 +127,16 @@ def _labels_after(transformer, labels, table, n_out):
             f"{type(transformer).__name__} gives {n_out} columns where {len(after)} were expected of {len(labels)}"
         )
     return after
+
+
+def _labels_by_name(transformer, labels, table):
+    """Superfeatures after a transformer of skrub, which says what becomes of each column by name."""
+    label_of = {
+        output: labels[table.columns.get_loc(column)]
+        for column, outputs in transformer.input_to_outputs_.items()
+        for output in outputs
+    }
+    return np.array([label_of[output] for output in transformer.all_outputs_])
 
 
 def _n_outputs_per_column(transformer, n_in, n_out):
