@@ -21,11 +21,24 @@ def wine():
 
 
 def test_chosen_student_is_the_one_that_its_parameters_make(wine):
-    searched = KEDClassifierCV(LogisticRegression(max_iter=5000), param_grid=GRID, **QUICK).fit(*wine)
+    teacher = LogisticRegression(max_iter=5000)
+    searched = KEDClassifierCV(teacher, param_grid=GRID, committee_size=1, **QUICK).fit(*wine)
     alone = KEDClassifier(LogisticRegression(max_iter=5000), **QUICK).set_params(**searched.best_params_).fit(*wine)
     assert_array_equal(searched.predict_proba(wine[0]), alone.predict_proba(wine[0]))
     assert_array_equal(searched.contributions(wine[0]), alone.contributions(wine[0]))
     assert searched.superfeature_names_ == alone.superfeature_names_
+
+
+def test_a_committee_teaches_the_chosen_student(wine):
+    X, y = wine
+    teacher = LogisticRegression(max_iter=5000)
+    quick = {**QUICK, "max_iter": 100}
+    fitted = [KEDClassifierCV(teacher, param_grid=GRID, committee_size=n, **quick).fit(X, y) for n in (1, 4)]
+    assert fitted[0].best_params_ == fitted[1].best_params_
+    one, taught = (student.predict_proba(X) for student in fitted)
+    assert not np.array_equal(one, taught)
+    assert (one.argmax(axis=1) == taught.argmax(axis=1)).mean() > 0.95
+    assert not hasattr(fitted[1], "_committee")
 
 
 def test_results_are_laid_out_as_in_a_grid_search(wine):
@@ -75,6 +88,7 @@ def test_students_are_judged_by_rows_that_they_did_not_see():
         param_grid={"network": ["heads"], "distillation_weight": [0.0], "alpha": [0.0], "max_features": [None, 5]},
         scoring="accuracy",
         max_parameters=2000,
+        committee_size=1,
         random_state=0,
     ).fit(X, y)
     assert searched.score(X, y) > 0.85  # memorised

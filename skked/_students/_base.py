@@ -120,6 +120,7 @@ class DistilledStudent(TransformerMixin, BaseEstimator):
             student = self._chosen_student(problem, teaching, encoder, memory, seeds)
             grouping = student._superfeatures(problem, teaching, memory, seeds[1])
             curriculum = student._curriculum(problem, teaching, grouping.labels, memory, seeds[2])
+            curriculum = self._advised(curriculum, encoder)
             network, trained = student._train(problem, curriculum, encoder, grouping.labels, seeds[3])
             self._store(problem, teaching, grouping, encoder, network, trained)
         return self
@@ -201,6 +202,10 @@ class DistilledStudent(TransformerMixin, BaseEstimator):
         if self.chimeric in ("auto", True):
             return CHIMERAS_PER_ROW * n_samples
         return int(np.ceil(self.chimeric * n_samples)) if isinstance(self.chimeric, float) else int(self.chimeric)
+
+    def _advised(self, curriculum, encoder):
+        """What the student is taught in the end: the teacher's word, unless somebody knows better."""
+        return curriculum
 
     def _train(self, problem, curriculum, encoder, labels, seed):
         """The trained network in the units of the target, with centred contributions, and its loss curves."""

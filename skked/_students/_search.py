@@ -20,6 +20,8 @@ EPOCHS, BATCHES = 60, 20
 """Epochs of a candidate, and batches of an epoch."""
 CHIMERAS_PER_ROW = 2
 """Chimeras that a candidate sees per row."""
+COMMITTEE_EPOCHS, COMMITTEE_CHIMERAS = 100, 5
+"""Epochs of a member of the committee, and chimeras that it sees per row."""
 
 
 @dataclass(frozen=True)
@@ -94,15 +96,13 @@ class Search:
         -------
         ndarray of shape (n_students, n_folds)
         """
-        runs = {}
-        for number, student in enumerate(students):
-            runs.setdefault((id(curricula[number]), _layout(student)), []).append(number)
+        runs = _runs(students, curricula)
         chimeric = {}
-        for first in (run[0] for run in runs.values()):
+        for first in (run[0] for run in runs):
             key = id(curricula[first])
             if key not in chimeric:
                 chimeric[key] = self._chimeras(students[first], groupings[first].labels, curricula[first].base)
-        narrow = [run[0] for run in runs.values() if self._is_narrow(students[run[0]])]
+        narrow = [run[0] for run in runs if self._is_narrow(students[run[0]])]
         if narrow:
             curriculum = curricula[narrow[0]]
             material, materials = self._materials(curriculum, chimeric[id(curriculum)])
@@ -115,64 +115,111 @@ class Search:
                 curricula[run[0]],
                 chimeric[id(curricula[run[0]])],
             )
-            for run in runs.values()
+            for run in runs
         )
         scores = np.empty((len(students), len(self.folds)))
-        for run, result in zip(runs.values(), Parallel(n_jobs=self.n_jobs)(jobs), strict=True):
+        for run, result in zip(runs, Parallel(n_jobs=self.n_jobs)(jobs), strict=True):
             scores[run] = result
         return scores
 
+    def committee(self, students, groupings, curricula):
+        """Students of different layouts trained on all rows, for fewer epochs than one that stays.
+
+        Parameters
+        ----------
+        students, groupings, curricula : lists
+            As for :meth:`scores`.
+
+        Returns
+        -------
+        list of StudentNetwork
+        """
+        networks = []
+        for run in _runs(students, curricula):
+            first, curriculum = students[run[0]], curricula[run[0]]
+            labels = groupings[run[0]].labels
+            material, _ = self._materials(curriculum, [])
+            encoded = labels[self.encoder.columns_]
+            columns = np.arange(len(encoded))
+            if self._is_narrow(first):
+                n_read = first._n_read(len(encoded), self.n_outputs)
+                columns = best_columns(self._worth_on_all_rows(material, first.device), n_read, encoded)
+            trained = self._together(
+                [students[i] for i in run],
+                labels,
+                [material],
+                [columns],
+                epochs=COMMITTEE_EPOCHS,
+                batch_size=first._batch_size(len(material.rows)),
+                per_row=COMMITTEE_CHIMERAS,
+            )
+            networks += [network for (network,) in trained]
+        return networks
+
+    def _worth_on_all_rows(self, material, device):
+        if not self.worth:
+            self.worth = [column_worth(material, seed=self.seed, device=device)]
+        return self.worth[0]
+
     def _run(self, students, labels, curriculum, chimeric):
         """Scores of students of one layout: their networks are trained together, fold by fold and side by side."""
+        first = students[0]
+        _, materials = self._materials(curriculum, chimeric)
+        n_rows = min(len(part.real) for part in materials)
+        networks = self._together(
+            students,
+            labels,
+            materials,
+            self._columns(first, labels),
+            epochs=EPOCHS,
+            batch_size=max(1, -(-n_rows // BATCHES)),
+            per_row=CHIMERAS_PER_ROW,
+        )
+        return np.array(
+            [
+                [self._score(student, network, fold) for fold, network in enumerate(by_fold)]
+                for student, by_fold in zip(students, networks, strict=True)
+            ]
+        )
+
+    def _together(self, students, labels, materials, columns, *, epochs, batch_size, per_row):
+        """Networks of students of one layout, each on each part of the material: list over students of lists."""
         from skked._torch._train import Part, Schedule, stacked, train
 
-        first = students[0]
-        material, materials = self._materials(curriculum, chimeric)
-        columns = self._columns(first, labels)
-        architecture, n_superfeatures = first._architecture(
-            _Read(self.encoder.columns_[columns[0]]), labels, len(material.base)
-        )
+        first, material = students[0], materials[0]
+        layout = _Read(self.encoder.columns_[columns[0]])
+        architecture, n_superfeatures = first._architecture(layout, labels, len(material.base))
         real = chimeras = None
         parts = []
         for part, read in zip(materials, columns, strict=True):
-            own, mixed = _packed(part.real, read), _packed(part.chimeras(CHIMERAS_PER_ROW), read)
+            own, mixed = _packed(part.rows, read), _packed(part.chimeras(per_row), read)
             parts.append(Part(_following(real, own), _following(chimeras, mixed)))
             real = own if real is None else stacked(real, own)
             chimeras = mixed if chimeras is None else stacked(chimeras, mixed)
-        n_rows = min(len(part.real) for part in parts)
-        seeds = np.random.RandomState(self.seed).randint(np.iinfo(np.int32).max, size=len(self.folds))
-        loss = {name: [getattr(s, name, 1.0) for s in students for _ in self.folds] for name in LOSS_PARAMETERS}
+        seeds = np.random.RandomState(self.seed).randint(np.iinfo(np.int32).max, size=len(parts))
+        loss = {name: [getattr(s, name, 1.0) for s in students for _ in parts] for name in LOSS_PARAMETERS}
         if material.scale.kind == "identity":
             loss["temperature"] = loss["explanation_temperature"] = [1.0] * len(loss["temperature"])
+        n_rows = min(len(part.real) for part in parts)
         trained = train(
             architecture,
             material.base,
             n_superfeatures,
             real,
-            Schedule(
-                min(EPOCHS, first.max_iter),
-                max(1, -(-n_rows // BATCHES)),
-                first.learning_rate_init,
-                first._weight_decay(n_rows),
-            ),
+            Schedule(min(epochs, first.max_iter), batch_size, first.learning_rate_init, first._weight_decay(n_rows)),
             kind=material.scale.kind,
             **loss,
             seeds=[int(seed) for _ in students for seed in seeds],
             chimeric=chimeras,
-            chimeras_per_row=CHIMERAS_PER_ROW,
-            parts=parts * len(students),
+            chimeras_per_row=per_row,
+            parts=None if len(parts) == 1 else parts * len(students),
             device=first.device,
         )
         networks = iter(trained)
-        return np.array(
-            [
-                [
-                    self._score(student, _unpacked(next(networks), architecture, read, material, n_superfeatures), fold)
-                    for fold, read in enumerate(columns)
-                ]
-                for student in students
-            ]
-        )
+        return [
+            [_unpacked(next(networks), architecture, read, material, n_superfeatures) for read in columns]
+            for _ in students
+        ]
 
     def _chimeras(self, student, labels, base):
         """Chimeras of the rows of each fold, scored and explained by the teacher of the fold; or None."""
@@ -208,7 +255,7 @@ class Search:
                 unlabelled=None,
                 chimeric=None if lesson is None else training_set(lesson, self.encoder, material.scale),
             )
-            for fold, lesson in zip(self.folds, chimeric, strict=True)
+            for fold, lesson in zip(self.folds, chimeric, strict=False)
         ]
 
     def _is_narrow(self, student):
@@ -238,6 +285,14 @@ class _Read:
     """What a layout needs to know of an encoder: the input column of each encoded column that is read."""
 
     columns_: np.ndarray
+
+
+def _runs(students, curricula):
+    """Numbers of the students that can train together: one layout, one set of lessons."""
+    runs = {}
+    for number, student in enumerate(students):
+        runs.setdefault((id(curricula[number]), _layout(student)), []).append(number)
+    return list(runs.values())
 
 
 def _layout(student):

@@ -1,5 +1,7 @@
 """Students chosen by cross-validation."""
 
+from dataclasses import replace
+from numbers import Integral
 
 import numpy as np
 from sklearn.metrics import check_scoring, get_scorer_names
@@ -10,8 +12,10 @@ from skked._students._explaining import ExplainingStudent
 from skked._students._search import Search, search_folds
 from skked._students.ked import KEDClassifier, KEDRegressor
 from skked._superfeatures import SuperfeatureClustering
-from skked._validation import StrOptions
+from skked._validation import Interval, StrOptions
 
+COMMITTEE_WEIGHT = 0.9
+"""λ of the student that a committee teaches."""
 N_SPLITS = 5
 """Folds of the search where the teacher was not cross-fitted."""
 
@@ -68,6 +72,7 @@ class SearchedStudent(ExplainingStudent):
         + ("learning_rate_init", "alpha", "memory", "n_jobs", "device", "verbose", "random_state")
     } | {
         "param_grid": [dict, list, None],
+        "committee_size": [Interval(Integral, 1, None, closed="left")],
         "scoring": [StrOptions(set(get_scorer_names())), callable, None],
         "explainer": ExplainingStudent._parameter_constraints["explainer"],
         "n_explanations": ExplainingStudent._parameter_constraints["n_explanations"],
@@ -81,7 +86,9 @@ class SearchedStudent(ExplainingStudent):
     def _candidates(self, problem):
         """Points of the grid, and a student for each."""
         shared = {
-            name: value for name, value in self.get_params(deep=False).items() if name not in ("param_grid", "scoring")
+            name: value
+            for name, value in self.get_params(deep=False).items()
+            if name not in ("param_grid", "scoring", "committee_size")
         }
         grid = self.param_grid
         if grid is None:
@@ -117,7 +124,36 @@ class SearchedStudent(ExplainingStudent):
         scores = search.scores(students, groupings, curricula)
         self._keep_results(points, scores)
         self._say(f"chose {self.best_params_} of {len(points)} candidates, score {self.best_score_:.4g}")
+        best = np.argsort(-scores.mean(axis=1), kind="stable")[: self.committee_size]
+        self._committee = []
+        if len(best) > 1:
+            self._committee = search.committee(
+                *([things[i] for i in best] for things in (students, groupings, curricula))
+            )
+            students[self.best_index_].set_params(distillation_weight=COMMITTEE_WEIGHT)
         return students[self.best_index_]
+
+    def _advised(self, curriculum, encoder):
+        """The same lessons, with the committee's mean score in place of the teacher's."""
+        committee = vars(self).pop("_committee")
+        if not committee:
+            return curriculum
+
+        def advised(lesson):
+            if lesson is None:
+                return None
+            Z = encoder.transform(lesson.X)
+            score = np.mean([network.score(Z) for network in committee], axis=0)
+            if self._task == "classification" and score.shape[1] == 1:
+                score = np.hstack([-score / 2, score / 2])
+            return replace(lesson, scores=score)
+
+        return replace(
+            curriculum,
+            real=advised(curriculum.real),
+            chimeric=advised(curriculum.chimeric),
+            unlabelled=advised(curriculum.unlabelled),
+        )
 
     def _scorer(self):
         if self.scoring is None:
@@ -158,8 +194,8 @@ class KEDClassifierCV(SearchedStudent, StudentClassifier):
     In the manner of ``LogisticRegressionCV``: candidates of one size (dense and additive networks, superfeatures by
     correlation and by interaction, all columns and few, more and less of the teacher and its explanations, no teacher
     at all) are taught on the folds of the cross-fitting and scored on the rows they did not see; the best one is
-    trained on all rows. Teachers, superfeatures and explanations are made once, and candidates train side by side.
-    Every candidate explains itself, the dense ones by explanation heads.
+    trained on all rows, and taught by a committee of the best few. Teachers, superfeatures and explanations are made
+    once, and candidates train side by side. Every candidate explains itself, the dense ones by explanation heads.
 
     Parameters
     ----------
@@ -171,6 +207,9 @@ class KEDClassifierCV(SearchedStudent, StudentClassifier):
         up to 26 candidates.
     scoring : str, callable or None, default=None
         What to choose by, a scorer of scikit-learn; None is the log-loss.
+    committee_size : int, default=6
+        So many of the best candidates are trained on all rows, and the chosen student learns their mean score in place
+        of the teacher's, with a distillation weight of 0.9. 1 leaves it to the teacher.
     superfeatures : "auto", int, array-like, dict or clusterer, default="auto"
         Superfeatures of the candidates, where `param_grid` does not say. In the default grid, superfeatures given here
         take the place of the automatic ones.
@@ -283,6 +322,7 @@ class KEDClassifierCV(SearchedStudent, StudentClassifier):
         *,
         param_grid=None,
         scoring=None,
+        committee_size=6,
         superfeatures="auto",
         explainer="shapley",
         n_explanations="auto",
@@ -304,6 +344,7 @@ class KEDClassifierCV(SearchedStudent, StudentClassifier):
         self.teacher = teacher
         self.param_grid = param_grid
         self.scoring = scoring
+        self.committee_size = committee_size
         self.superfeatures = superfeatures
         self.explainer = explainer
         self.n_explanations = n_explanations
@@ -334,8 +375,8 @@ class KEDRegressorCV(SearchedStudent, StudentRegressor):
     In the manner of ``LogisticRegressionCV``: candidates of one size (dense and additive networks, superfeatures by
     correlation and by interaction, all columns and few, more and less of the teacher and its explanations, no teacher
     at all) are taught on the folds of the cross-fitting and scored on the rows they did not see; the best one is
-    trained on all rows. Teachers, superfeatures and explanations are made once, and candidates train side by side.
-    Every candidate explains itself, the dense ones by explanation heads.
+    trained on all rows, and taught by a committee of the best few. Teachers, superfeatures and explanations are made
+    once, and candidates train side by side. Every candidate explains itself, the dense ones by explanation heads.
 
     Parameters
     ----------
@@ -347,6 +388,9 @@ class KEDRegressorCV(SearchedStudent, StudentRegressor):
         up to 20 candidates.
     scoring : str, callable or None, default=None
         What to choose by, a scorer of scikit-learn; None is R².
+    committee_size : int, default=6
+        So many of the best candidates are trained on all rows, and the chosen student learns their mean score in place
+        of the teacher's, with a distillation weight of 0.9. 1 leaves it to the teacher.
     superfeatures : "auto", int, array-like, dict or clusterer, default="auto"
         Superfeatures of the candidates, where `param_grid` does not say. In the default grid, superfeatures given here
         take the place of the automatic ones.
@@ -455,6 +499,7 @@ class KEDRegressorCV(SearchedStudent, StudentRegressor):
         *,
         param_grid=None,
         scoring=None,
+        committee_size=6,
         superfeatures="auto",
         explainer="shapley",
         n_explanations="auto",
@@ -475,6 +520,7 @@ class KEDRegressorCV(SearchedStudent, StudentRegressor):
         self.teacher = teacher
         self.param_grid = param_grid
         self.scoring = scoring
+        self.committee_size = committee_size
         self.superfeatures = superfeatures
         self.explainer = explainer
         self.n_explanations = n_explanations
