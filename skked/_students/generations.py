@@ -220,14 +220,16 @@ class GenerationsClassifier(PredictsClasses, BaseEstimator):
     def _raise(self, problem, rows, tolerance, seeds):
         """All generations, trained on some rows."""
         arguments = take_rows(problem.X, np.flatnonzero(rows)), problem.y[rows], problem.weight[rows]
-        generations = [tolerant_network(self, tolerance, int(seeds[0])).fit(*arguments)]
+        patriarch = tolerant_network(self, tolerance, int(seeds[0])).fit(*arguments)
+        generations = [patriarch]
+        same_size = {"hidden_layer_sizes": [len(bias) for (bias,) in patriarch.network_.intercepts[:-1]]}
         for seed in seeds[1:]:
             student = KDClassifier(
                 FrozenEstimator(generations[-1]),
                 distillation_weight=self.distillation_weight,
                 cv=None,
                 random_state=int(seed),
-                **network_settings(self),
+                **{**network_settings(self), **same_size},
             ).fit(*arguments)
             student.teacher = None  # or every generation would hold all before it
             del student.teacher_
