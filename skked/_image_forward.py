@@ -1,5 +1,6 @@
 """The convolutional student as numpy arrays: its layout, its forward pass, its explanation, and its size."""
 
+import bisect
 from dataclasses import dataclass
 
 import numpy as np
@@ -125,12 +126,14 @@ def solve_layout(max_parameters, image_shape, n_superfeatures, n_outputs):
 
 
 def _widest_branches(max_parameters, image_shape, n_superfeatures, width, n_outputs):
-    best, maps = None, 1
-    while True:
-        layout = ImageLayout(image_shape, n_superfeatures, width, maps, n_outputs)
-        if layout.n_parameters > max_parameters:
-            return best
-        best, maps = layout, maps + 1
+    """The layout of a trunk of this width with the most maps per branch that the budget pays for, or None."""
+
+    def layout(maps):
+        return ImageLayout(image_shape, n_superfeatures, width, maps, n_outputs)
+
+    possible = range(1, max_parameters + 1)
+    maps = bisect.bisect_right(possible, max_parameters, key=lambda maps: layout(maps).n_parameters)
+    return layout(maps) if maps else None
 
 
 def _imbalance(layout):
