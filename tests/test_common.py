@@ -12,6 +12,7 @@ NAMES = [
     "KEDRegressor",
     "KDClassifier",
     "KDRegressor",
+    "KEDImageClassifier",
     "ExplainingTeacherClassifier",
     "ExplainingTeacherRegressor",
 ]
