@@ -6,14 +6,14 @@ import numpy as np
 from scipy.sparse import issparse
 from scipy.stats import rankdata
 from sklearn.metrics import r2_score
-from sklearn.utils import column_or_1d
+from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_array, check_consistent_length
 
-from skked._table import check_labels, check_weight
+from skked._table import as_table, assemble_rows, check_labels, check_weight, n_rows, stack_rows
 from skked._validation import HasMethods, Interval, StrOptions, validate_params
 
-__all__ = ["agreement_score", "explanation_agreement_score", "make_agreement_scorer"]
+__all__ = ["agreement_score", "deletion_curve", "explanation_agreement_score", "make_agreement_scorer"]
 
 
 @validate_params(
@@ -156,6 +156,120 @@ def explanation_agreement_score(phi_teacher, phi_student, *, kind="cosine", k=1,
     else:
         per_row = _shared_strongest(teacher, student, k)
     return float(np.average(per_row, weights=weight))
+
+
+@validate_params(
+    {
+        "estimator": [HasMethods(["predict_proba"])],
+        "X": "no_validation",
+        "contributions": "no_validation",
+        "superfeature_labels": ["array-like"],
+        "background": "no_validation",
+        "n_draws": [Interval(Integral, 1, None, closed="left")],
+        "sample_weight": ["array-like", None],
+        "random_state": ["random_state"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def deletion_curve(
+    estimator,
+    X,
+    contributions,
+    superfeature_labels,
+    *,
+    background=None,
+    n_draws=5,
+    sample_weight=None,
+    random_state=None,
+):
+    """Probability of the predicted class as superfeatures are deleted, what speaks for the class most first.
+
+    An explanation that names what a model relies on makes the curve fall early: of two explanations of one model, that
+    with the smaller ``curve.mean()`` is the more faithful one. The explained model may be another than the one that
+    explains: a student's contributions may be tried on its teacher.
+
+    Parameters
+    ----------
+    estimator : fitted classifier
+        Whose probabilities are asked for.
+    X : array-like or DataFrame of shape (n_samples, n_features)
+        Rows.
+    contributions : array-like of shape (n_samples, n_superfeatures) or (n_samples, n_superfeatures, n_classes)
+        Contributions to the log-odds of ``classes_[1]``, or to every class of `estimator`. A ``GroupExplanation`` or a
+        ``shap.Explanation`` is read too.
+    superfeature_labels : array-like of int of shape (n_features,)
+        Superfeature of every column, 0 to n_superfeatures - 1.
+    background : table of shape (n_background, n_features), default=None
+        Rows that the deleted columns are filled from; None takes those of `X`.
+    n_draws : int, default=5
+        Background rows drawn for each row, over which probabilities are averaged.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the rows.
+    random_state : int, RandomState instance or None, default=None
+        Draws the background rows.
+
+    Returns
+    -------
+    curve : ndarray of shape (n_superfeatures + 1,)
+        Weighted mean probability after 0, 1, ... deletions, of the class predicted without any.
+
+    Raises
+    ------
+    ValueError
+        If rows, columns, classes and contributions do not go with each other.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skked import deletion_curve
+    >>> X, y = load_iris(return_X_y=True)
+    >>> X, y = X[:100], y[:100]
+    >>> model = LogisticRegression().fit(X, y)
+    >>> contributions = (X - X.mean(axis=0)) * model.coef_
+    >>> right = deletion_curve(model, X, contributions, [0, 1, 2, 3], random_state=0)
+    >>> wrong = deletion_curve(model, X, -contributions, [0, 1, 2, 3], random_state=0)
+    >>> right.mean() < wrong.mean()
+    np.True_
+    """
+    X, phi = _table(X), _contributions(contributions)
+    labels = np.asarray(superfeature_labels)
+    pool = stack_rows(X, X if background is None else _table(background))
+    n, n_groups = n_rows(X), phi.shape[1]
+    if phi.shape[0] != n or len(labels) != X.shape[1] or set(labels.tolist()) != set(range(n_groups)):
+        raise ValueError(
+            f"Expected contributions of {n} rows and as many superfeatures as labels of the {X.shape[1]} columns name, "
+            f"got contributions of shape {phi.shape} and the labels {sorted(set(labels.tolist()))} of {len(labels)} "
+            "columns."
+        )
+    weight = None if sample_weight is None else check_weight(sample_weight, n, of="row")
+    probability = estimator.predict_proba(X)
+    predicted = probability.argmax(axis=1)
+    order = np.argsort(-_for_class(phi, predicted, probability.shape[1]), axis=1, kind="stable")
+    rows, rng = np.arange(n), check_random_state(random_state)
+    curve = np.zeros(n_groups + 1)
+    for _ in range(n_draws):
+        fill = rng.randint(n, n_rows(pool), size=(n, 1))
+        donors = np.repeat(rows[:, None], n_groups, axis=1)
+        for n_deleted in range(n_groups + 1):
+            np.put_along_axis(donors, order[:, :n_deleted], fill, axis=1)
+            answer = estimator.predict_proba(assemble_rows(pool, donors, labels))
+            curve[n_deleted] += np.average(answer[rows, predicted], weights=weight) / n_draws
+    return curve
+
+
+def _table(X):
+    X = as_table(X)
+    return X if hasattr(X, "columns") else check_array(X, ensure_all_finite="allow-nan")
+
+
+def _for_class(phi, classes, n_classes):
+    """Contributions that speak for one class per row, shape (n_samples, n_superfeatures)."""
+    if phi.shape[2] == 1 and n_classes == 2:
+        return phi[:, :, 0] * np.where(classes == 1, 1, -1)[:, None]
+    if phi.shape[2] != n_classes:
+        raise ValueError(f"Expected contributions to the {n_classes} classes of the estimator, got {phi.shape[2]}.")
+    return phi[np.arange(len(phi)), :, classes]
 
 
 @validate_params({"teacher": [HasMethods(["predict"]), None]}, prefer_skip_nested_validation=True)

@@ -12,6 +12,8 @@ NAMES = [
     "KEDRegressor",
     "KDClassifier",
     "KDRegressor",
+    "E2KDClassifier",
+    "XDistillationClassifier",
     "KEDImageClassifier",
     "ExplainingTeacherClassifier",
     "ExplainingTeacherRegressor",

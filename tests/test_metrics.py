@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from skked._metrics import agreement_score, explanation_agreement_score, make_agreement_scorer
+from skked._metrics import agreement_score, deletion_curve, explanation_agreement_score, make_agreement_scorer
 
 
 def test_agreement_of_labels_is_a_share():
@@ -130,6 +130,55 @@ def test_explanation_objects_are_read():
 def test_bad_explanations(a, b, kwargs, match):
     with pytest.raises(ValueError, match=match):
         explanation_agreement_score(a, b, **kwargs)
+
+
+def test_deletion_curve_against_an_oracle():
+    X, y = load_iris(return_X_y=True)
+    model = LogisticRegression(C=0.1).fit(X, y)
+    phi = np.random.default_rng(0).normal(size=(len(X), 2, 3))
+    labels, zero = np.array([0, 1, 0, 1]), np.zeros((1, 4))
+    curve = deletion_curve(model, X, phi, labels, background=zero, n_draws=2, random_state=0)
+    expected = np.zeros(3)
+    for row, own in zip(X, phi, strict=True):
+        c = model.predict_proba(row[None])[0].argmax()
+        for k in range(3):
+            deleted = np.argsort(-own[:, c])[:k]
+            expected[k] += model.predict_proba(np.where(np.isin(labels, deleted), 0.0, row)[None])[0, c] / len(X)
+    np.testing.assert_allclose(curve, expected)
+    weight = np.arange(len(X)) % 3
+    doubled = np.repeat(np.arange(len(X)), weight)
+    np.testing.assert_allclose(
+        deletion_curve(model, X, phi, labels, background=zero, sample_weight=weight),
+        deletion_curve(model, X[doubled], phi[doubled], labels, background=zero),
+    )
+
+
+def test_deletion_curve_of_two_classes_follows_the_predicted_one():
+    X, y = load_iris(return_X_y=True)
+    X, y = X[:100], y[:100]
+    model = LogisticRegression().fit(X, y)
+    phi = (X - X.mean(axis=0)) * model.coef_
+    both = np.stack([-phi / 2, phi / 2], axis=2)
+    one, two = (deletion_curve(model, X, each, [0, 1, 2, 3], random_state=0) for each in (phi, both))
+    np.testing.assert_array_equal(one, two)
+    backwards = deletion_curve(model, X, -phi, [0, 1, 2, 3], random_state=0)
+    assert one[1] < backwards[1] - 0.1
+    assert one[0] == backwards[0] and one[-1] == pytest.approx(backwards[-1])
+
+
+@pytest.mark.parametrize(
+    ("phi", "labels", "match"),
+    [
+        (np.ones((9, 2, 3)), [0, 0, 1, 1], "of 10 rows"),
+        (np.ones((10, 2, 3)), [0, 0, 1], "of 3 columns"),
+        (np.ones((10, 2, 3)), [0, 0, 2, 2], r"the labels \[0, 2\]"),
+        (np.ones((10, 2)), [0, 0, 1, 1], "the 3 classes of the estimator, got 1"),
+    ],
+)
+def test_bad_deletions(phi, labels, match):
+    X, y = load_iris(return_X_y=True)
+    with pytest.raises(ValueError, match=match):
+        deletion_curve(DecisionTreeClassifier(max_depth=2).fit(X, y), X[::15], phi, labels)
 
 
 def test_scorer_in_a_search():

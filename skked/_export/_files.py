@@ -104,3 +104,18 @@ def column_names(student):
     """
     names = getattr(student, "feature_names_in_", None)
     return [f"x{j}" for j in range(student.n_features_in_)] if names is None else [str(name) for name in names]
+
+
+def one_network(student):
+    """The network of a fitted student as a StudentNetwork, whatever it is made of.
+
+    Parameters
+    ----------
+    student : DistilledStudent
+
+    Returns
+    -------
+    StudentNetwork
+    """
+    network = student.network_
+    return network.unfolded() if hasattr(network, "unfolded") else network

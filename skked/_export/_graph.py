@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 from sklearn.base import is_classifier
 
+from skked._export._files import one_network
 from skked._validation import optional_import
 
 OPSET = 17
@@ -75,7 +76,7 @@ class StudentGraph:
         names : list of str
             Names of the outputs, in the order of :func:`output_shapes`.
         """
-        network = self._student.network_
+        network = one_network(self._student)
         output = dict(zip(output_shapes(self._student), names, strict=True))
         phi = self._contribute(encoded, output.get("contributions"))
         base = self.constant(network.base.astype(np.float32), "base")
@@ -122,7 +123,7 @@ class StudentGraph:
 
     def _contribute(self, encoded, name):
         """Contributions, of shape (n, n_superfeatures, n_outputs); one output has its axis in between, for the sum."""
-        network = self._student.network_
+        network = one_network(self._student)
         inputs = [network.inputs] + [None] * (len(network.coefs) - 1)
         *hidden_layers, heads = zip(network.coefs, network.intercepts, inputs, strict=True)
         hidden = encoded

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.base import is_classifier
 
 import skked
-from skked._export._files import column_names, fitted_student, write_whole
+from skked._export._files import column_names, fitted_student, one_network, write_whole
 
 _HEADER = '''"""A {kind} of skked {version}: predicts and explains with numpy alone.
 
@@ -103,7 +103,7 @@ def _header(student, path):
 
 def _model(student):
     """Assignments of what the student has learned."""
-    encoder, network = student.encoder_, student.network_
+    encoder, network = student.encoder_, one_network(student)
     tables = zip(encoder.category_columns_.tolist(), encoder.levels_, encoder.tables_, strict=True)
     layers = zip(network.coefs, network.intercepts, strict=True)
     yield f"CLASSES = {_classes(student)}"
