@@ -201,8 +201,7 @@ class TreeGame:
         row_bytes = np.dtype(dtype).itemsize * width * n_outputs + self.codes.itemsize * len(self.codes)
         for rows, codes in self._coded_blocks(X, row_bytes):
             n = codes.shape[1]
-            sums = _tree_tables.aligned_empty((n_outputs, n, width), dtype)
-            sums[:] = 0
+            sums = _tree_tables.zero_sums(n_outputs, n, self.n_groups, dtype)
             ranges = [(first, min(n, first + TASK_ROWS)) for first in range(0, n, TASK_ROWS)]
             for engine in self._engines:
                 engine.add(codes, sums, ranges, self._run)

@@ -171,7 +171,8 @@ def fill_tables(tree, codes, row_weight, nodes, leaves, gain, loss, n_bits, tabl
     """Tables of all leaves of a tree, from the coded background; entry ``origin`` is the first of ``tables``."""
     n = codes.shape[1]
     histogram, lost = np.zeros((len(n_bits), 4)), np.empty(len(n_bits))
-    indicators = np.empty(len(n_bits) * max(width, MAX_WIDTH), tables.dtype)
+    indicators = np.empty(len(n_bits) * MAX_WIDTH, tables.dtype)
+    scratch = np.empty(0 if width else len(indicators), tables.dtype)
     masks = np.zeros((n_levels(nodes, tree), n), np.uint16)
     in_order = np.arange(MAX_WIDTH, dtype=np.int32)
     for node in range(nodes.tree_start[tree], nodes.tree_start[tree + 1]):
@@ -181,18 +182,28 @@ def fill_tables(tree, codes, row_weight, nodes, leaves, gain, loss, n_bits, tabl
         elif table_start[leaf + 1] > table_start[leaf]:
             n_groups = leaves.n_groups[leaf]
             count_masks(masks[nodes.level[node]], row_weight, histogram[: 1 << n_groups])
-            places = leaves.groups[leaves.group_start[leaf] : leaves.group_start[leaf + 1]] if width else in_order
             table = tables[table_start[leaf] - origin : table_start[leaf + 1] - origin]
-            row = len(table) >> n_groups
+            by_mask, row, places = table, width, in_order
+            if width:
+                places = leaves.groups[leaves.group_start[leaf] : leaves.group_start[leaf + 1]]
+            else:
+                by_mask, row = scratch, LANES if n_groups <= LANES else MAX_WIDTH
             list_indicators(n_groups, places, row, indicators)
             shapley_table(
-                histogram[:, 0], n_groups, leaves.scale[leaf], gain, loss, n_bits, row, indicators, lost, table
+                histogram[:, 0], n_groups, leaves.scale[leaf], gain, loss, n_bits, row, indicators, lost, by_mask
             )
+            if not width:
+                for slot in range(n_groups):
+                    for mask in range(1 << n_groups):
+                        table[(slot << n_groups) + mask] = scratch[mask * row + slot]
 
 
 @compiled
 def add_leaves(trees, codes, rows, block, nodes, leaves, table_start, origin, width, tables, phi):
-    """Add the shares of all leaves of ``trees`` to ``phi`` (outputs, rows, groups), for a range of rows."""
+    """Add the shares of all leaves of ``trees`` to ``phi``, for a range of rows.
+
+    It is (outputs, rows, width), or (outputs, groups, rows) if the width is 0.
+    """
     for tree in trees:  # outside, so that a tree's tables stay in the cache
         masks = np.empty((n_levels(nodes, tree), block), np.uint16)
         for first in range(rows[0], rows[1], block):
@@ -211,7 +222,7 @@ def add_leaves(trees, codes, rows, block, nodes, leaves, table_start, origin, wi
 
 @compiled
 def add_leaf(table, masks, groups, width, output, value, first, phi):
-    """Look up the shares of one leaf and add them to the sums (outputs, rows, groups) of the rows from ``first``."""
+    """Look up the shares of one leaf and add them to the sums of the rows from ``first``."""
     if output >= 0:
         add_shares(table, masks, groups, width, table.dtype.type(1), output, first, phi)
         return
@@ -229,8 +240,8 @@ def add_shares(table, masks, groups, width, factor, output, first, phi):
             for i in range(len(masks)):
                 add_lanes(flat, start + i * width + lane, table, np.int64(masks[i]) * width + lane, factor)
         return
-    row, sums = len(table) >> len(groups), phi[output]
-    for i in range(len(masks)):
-        start = np.int64(masks[i]) * row
-        for slot in range(len(groups)):
-            sums[first + i, groups[slot]] += factor * table[start + slot]
+    for slot in range(len(groups)):
+        share = table[slot << len(groups) : (slot + 1) << len(groups)]
+        sums = phi[output, groups[slot], first : first + len(masks)]
+        for i in range(len(masks)):
+            sums[i] += factor * share[masks[i]]

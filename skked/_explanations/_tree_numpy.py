@@ -60,15 +60,15 @@ def fill_tables(tree, codes, row_weight, nodes, leaves, gain, loss, n_bits, tabl
     for n_groups, of_leaves in histograms.items():
         filled = _tables_of(np.stack([histogram for _, histogram in of_leaves]), n_groups, gain, loss)
         for (leaf, _), table in zip(of_leaves, filled, strict=True):
-            by_mask = tables[table_start[leaf] - origin : table_start[leaf + 1] - origin].reshape(1 << n_groups, -1)
-            by_mask[:] = 0
-            by_mask[:, _places_of(leaf, leaves, width)] = table.reshape(n_groups, -1).T
+            place = tables[table_start[leaf] - origin : table_start[leaf + 1] - origin]
+            if width:
+                place[:] = 0
+                place.reshape(-1, width)[:, _groups_of(leaf, leaves)] = table.reshape(n_groups, -1).T
+            else:
+                place[:] = table
 
 
-def _places_of(leaf, leaves, width):
-    """Where a table's rows hold the groups of the path."""
-    if not width:
-        return np.arange(leaves.n_groups[leaf])
+def _groups_of(leaf, leaves):
     return leaves.groups[leaves.group_start[leaf] : leaves.group_start[leaf + 1]]
 
 
@@ -101,15 +101,23 @@ def _table_by_subsets(histogram, n_groups, gain, loss):
 
 
 def add_leaves(trees, codes, rows, block, nodes, leaves, table_start, origin, width, tables, phi):
-    """Add the shares of all leaves of ``trees`` to ``phi`` (outputs, rows, groups), for a range of rows."""
+    """Add the shares of all leaves of ``trees`` to ``phi``, for a range of rows.
+
+    It is (outputs, rows, width), or (outputs, groups, rows) if the width is 0.
+    """
     rows = slice(*rows)
     for tree in trees:
         for leaf, masks in _leaf_masks(tree, codes[:, rows], nodes, leaves, table_start):
             table = tables[table_start[leaf] - origin : table_start[leaf + 1] - origin]
-            groups = _places_of(leaf, leaves, True)
-            shares = table.reshape(1 << len(groups), -1)[masks[:, None], _places_of(leaf, leaves, width)]
+            if width:
+                shares, total = table.reshape(-1, width)[masks], phi[:, rows]
+            else:
+                groups = _groups_of(leaf, leaves)
+                shares, total = table.reshape(len(groups), -1)[:, masks], phi[:, groups, rows]
             output = leaves.output[leaf]
             if output >= 0:
-                phi[output, rows][:, groups] += shares
+                total[output] += shares
             else:
-                phi[:, rows][:, :, groups] += leaves.value[leaf][:, None, None] * shares
+                total += leaves.value[leaf][:, None, None] * shares
+            if not width:  # chosen groups are a copy
+                phi[:, groups, rows] = total

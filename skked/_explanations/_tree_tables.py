@@ -16,7 +16,7 @@ import math
 
 import numpy as np
 
-__all__ = ["LANES", "LeafTables", "aligned_empty", "shapley_weights", "table_sizes", "table_width"]
+__all__ = ["LANES", "LeafTables", "aligned_empty", "shapley_weights", "table_sizes", "table_width", "zero_sums"]
 
 ROW_BLOCK = 1024  # rows that pass a tree together: their masks and sums stay in the cache
 CACHED_BYTES = 2**20  # tables that are read while they are still in the cache
@@ -60,15 +60,11 @@ def table_width(n_groups):
     Returns
     -------
     width : int
-        M, rounded up to whole vectors, if a row has a place for each player; 0 if it has one for each group on the
-        leaf's path only, again in whole vectors.
+        M, rounded up to whole vectors; 0 for many players, whose tables have a row for each group on the leaf's path
+        instead of one for each fail mask.
     """
-    width = _whole_vectors(n_groups)
+    width = -(-n_groups // LANES) * LANES
     return width if width <= MAX_WIDTH else 0
-
-
-def _whole_vectors(n_groups):
-    return -(-n_groups // LANES) * LANES
 
 
 def table_sizes(leaves, width=0):
@@ -82,7 +78,7 @@ def table_sizes(leaves, width=0):
         From ``table_width``.
     """
     n_groups = np.minimum(leaves.n_groups.astype(np.int64), 48)  # more would overflow, and is too many anyway
-    return np.where(leaves.output == -2, 0, (width or _whole_vectors(n_groups)) << n_groups)
+    return np.where(leaves.output == -2, 0, (width or n_groups) << n_groups)
 
 
 def aligned_empty(shape, dtype):
@@ -91,6 +87,14 @@ def aligned_empty(shape, dtype):
     memory = np.empty(n_bytes + 64, np.uint8)
     start = -memory.ctypes.data % 64
     return memory[start : start + n_bytes].view(dtype).reshape(shape)
+
+
+def zero_sums(n_outputs, n, n_groups, dtype):
+    """Sums of shares, of shape (n_outputs, n, width or M): a row's, or with many players a group's, lie together."""
+    width = table_width(n_groups)
+    sums = aligned_empty((n_outputs, n, width) if width else (n_outputs, n_groups, n), dtype)
+    sums[:] = 0
+    return sums if width else sums.transpose(0, 2, 1)
 
 
 class LeafTables:
@@ -137,18 +141,19 @@ class LeafTables:
         codes : unsigned int array of shape (n_encoded, n)
             The rows.
         phi : float array of shape (n_outputs, n, width), or (n_outputs, n, M) if the width is 0
-            The sums; its type is the type of the tables.
+            The sums, from ``zero_sums``; its type is the type of the tables.
         row_ranges : list of (int, int)
             Ranges of rows that may run at the same time.
         run : callable
             Maps a function over a list, in any order or at once.
         """
+        sums = phi if self.width else phi.transpose(0, 2, 1)
         for trees, tables in self._tables(phi.dtype, len(row_ranges) > 1, run):
             origin = self.start[self.leaves.tree_start[trees[0]]]
 
             def add(rows, trees=trees, tables=tables, origin=origin):
                 self.kernels.add_leaves(
-                    trees, codes, rows, ROW_BLOCK, self.nodes, self.leaves, self.start, origin, self.width, tables, phi
+                    trees, codes, rows, ROW_BLOCK, self.nodes, self.leaves, self.start, origin, self.width, tables, sums
                 )
 
             run(add, row_ranges)
