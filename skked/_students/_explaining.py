@@ -69,7 +69,7 @@ class ExplainingStudent(ExplainsItself, DistilledStudent):
         return True
 
     def _explainer(self, seed):
-        if self._explanation_weight() * self.distillation_weight == 0 and self.network != "heads":
+        if self._is_untaught() and self.network != "heads":
             return None
         if self._takes_contributions():
             return AdditiveExplainer([], engine="linear", random_state=seed, n_jobs=self.n_jobs)
@@ -80,6 +80,10 @@ class ExplainingStudent(ExplainsItself, DistilledStudent):
     def _explanation_weight(self):
         return self.explanation_weight
 
+    def _is_untaught(self):
+        """Whether no explanation enters the loss; heads are then read out after the training."""
+        return self._explanation_weight() * self.distillation_weight == 0
+
     def _temperatures(self):
         return self.temperature, self.explanation_temperature
 
@@ -87,14 +91,16 @@ class ExplainingStudent(ExplainsItself, DistilledStudent):
         n_superfeatures = int(labels.max()) + 1
         columns = np.arange(len(encoder.columns_)) if columns is None else columns
         if self.network == "heads":
-            return self._sized([columns], encoder, n_outputs, n_heads=n_superfeatures), n_superfeatures
+            n_heads = 1 if self._is_untaught() else n_superfeatures
+            return self._sized([columns], encoder, n_outputs, n_heads=n_heads), n_heads
         branch = labels[encoder.columns_[columns]]
         inputs = [columns[branch == group] for group in range(n_superfeatures)]
         return self._sized(inputs, encoder, n_outputs), n_superfeatures
 
     def _network_of(self, trained, architecture, n_superfeatures, material):
-        if self.network == "heads" and self._explanation_weight() * self.distillation_weight == 0:
-            trained = read_out(trained, architecture, material, n_superfeatures)
+        if self.network == "heads" and self._is_untaught():
+            n_superfeatures = material.real.phi.shape[1]
+            trained = read_out(trained, architecture, material)
         return super()._network_of(trained, architecture, n_superfeatures, material)
 
     def _store(self, problem, teaching, grouping, encoder, network, trained):

@@ -297,7 +297,8 @@ def _runs(students, curricula):
 
 def _layout(student):
     parameters = student.get_params(deep=False)
-    return tuple((name, repr(value)) for name, value in sorted(parameters.items()) if name not in LOSS_PARAMETERS)
+    shared = [(name, repr(value)) for name, value in sorted(parameters.items()) if name not in LOSS_PARAMETERS]
+    return student._is_untaught() and student.network == "heads", *shared
 
 
 def _packed(rows, columns):

@@ -40,7 +40,7 @@ def default_grid(task, n_features, superfeatures):
     few = [{"max_features": "auto"}, {"max_features": 0.4}] if n_features > 4 else [{"max_features": "auto"}]
     dense = [
         {"distillation_weight": 0.0, "explanation_weight": 0.0},
-        {"distillation_weight": 0.4, "explanation_weight": 0.3},
+        {"distillation_weight": 0.4, "explanation_weight": 0.0},
         {"distillation_weight": 0.8, "explanation_weight": 0.0},
         {"distillation_weight": 0.8, "explanation_weight": 0.5},
     ]
