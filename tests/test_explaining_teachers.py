@@ -48,7 +48,13 @@ def _people():
     return X, np.where(y, "yes", "no"), np.array([0, 1, 2, 1, 2, 0])
 
 
+NETWORK = {"estimator": "network", "max_iter": 20, "max_parameters": 300}
+
+
 def _case(name):
+    if name.startswith("network "):
+        teacher, X, y = _case(name.removeprefix("network "))
+        return teacher.set_params(**NETWORK), X, y
     if name == "binary":
         X, y = load_breast_cancer(return_X_y=True, as_frame=True)
         return ExplainingTeacherClassifier(np.arange(30) % 3, random_state=0), X, y.to_numpy()
@@ -62,7 +68,9 @@ def _case(name):
     return ExplainingTeacherClassifier(labels, random_state=0), X, y
 
 
-@pytest.fixture(scope="module", params=["binary", "multiclass", "regression", "people"])
+@pytest.fixture(
+    scope="module", params=["binary", "multiclass", "regression", "people", "network multiclass", "network people"]
+)
 def case(request):
     teacher, X, y = _case(request.param)
     return SimpleNamespace(teacher=teacher.fit(X, y), X=X, y=y, name=request.param)
@@ -90,7 +98,7 @@ def test_contributions_and_base_are_the_score(case):
     score = _score(case.teacher, case.X)
     np.testing.assert_allclose(total, score, rtol=0, atol=1e-10 * max(1, np.abs(score).max()))
     np.testing.assert_allclose(phi.mean(axis=0), 0, atol=1e-10 * max(1, np.abs(phi).max()))
-    if case.name == "multiclass":
+    if case.name.endswith("multiclass"):
         np.testing.assert_allclose(phi.sum(axis=2), 0, atol=1e-12)
         np.testing.assert_allclose(case.teacher.predict_proba(case.X), softmax(total, axis=1), atol=1e-12)
 
@@ -105,17 +113,18 @@ def test_each_contribution_looks_at_its_own_columns_only(case):
         expected = phi.copy()
         expected[:, group] = phi[order, group]
         np.testing.assert_allclose(moved, expected, rtol=0, atol=1e-12 * max(1, np.abs(phi).max()))
-        assert np.ptp(phi[:, group]) > 0 or case.name == "people"
+        assert np.ptp(phi[:, group]) > 0 or case.name.endswith("people")
 
 
-def test_score_is_that_of_the_boosting_inside(case):
+def test_score_is_that_of_the_model_inside(case):
     inner = case.teacher.estimator_
     rows = case.X[inner.feature_names_in_] if isinstance(case.X, pd.DataFrame) else case.X
     raw = _score(inner, rows)
     raw = raw - raw.mean(axis=1, keepdims=True) if raw.ndim == 2 else raw
     np.testing.assert_array_equal(_score(case.teacher, case.X), raw)
-    boosting = inner[-1] if isinstance(inner, Pipeline) else inner
-    assert case.teacher.n_iter_ == boosting.n_iter_
+    model = inner[-1] if isinstance(inner, Pipeline) else inner
+    assert case.teacher.n_iter_ == model.n_iter_
+    assert getattr(case.teacher, "n_parameters_", None) == getattr(model, "n_parameters_", None)
 
 
 @pytest.mark.parametrize("engine", ["auto", "enumeration"])
@@ -214,6 +223,18 @@ def test_pickles_and_seeds(case):
     np.testing.assert_array_equal(again.contributions(case.X), case.teacher.contributions(case.X))
 
 
+# networks -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("estimator", ["boosting", "network"])
+def test_gap_is_said_before_anything_is_fitted(estimator, capsys):
+    X, y = load_iris(return_X_y=True)
+    settings = {"max_iter": 5, "verbose": True, "random_state": 0}
+    teacher = ExplainingTeacherClassifier([0, 1, 0, 1], estimator, max_parameters=200, **settings).fit(X, y)
+    said = capsys.readouterr().out.splitlines()
+    assert f"additive gap of boosting, T0 - T1: {teacher.additive_gap_:.4g} nats" in said[1]
+
+
 # errors -------------------------------------------------------------------------------------------------------------
 
 
@@ -226,6 +247,8 @@ def test_pickles_and_seeds(case):
         ({"estimator": "abacus"}, "estimator"),
         ({"learning_rate": 0}, "learning_rate"),
         ({"max_leaf_nodes": 1}, "max_leaf_nodes"),
+        ({"teacher": LogisticRegression()}, 'needs estimator="network"'),
+        ({"estimator": "network", "max_parameters": 5}, "too small"),
     ],
 )
 def test_bad_parameters_say_what_to_do(parameters, message):
@@ -251,7 +274,7 @@ QUICK = {"max_iter": 8, "max_parameters": 300, "cv": 3, "random_state": 0}
 
 
 def test_student_takes_the_teachers_superfeatures_and_contributions(case):
-    kind = KEDRegressor if case.name == "regression" else KEDClassifier
+    kind = KEDRegressor if case.name.endswith("regression") else KEDClassifier
     teacher = clone(case.teacher)
     student = kind(teacher, explainer="additive", **QUICK).fit(case.X, case.y)
     assert not hasattr(teacher, "superfeature_labels_")

@@ -16,6 +16,8 @@ from skked._superfeatures.measured_gap import measure_additive_gap
 from skked._table import TableEncoder, check_table
 from skked._validation import HasMethods, Interval, StrOptions, all_or_nothing
 
+_EPOCHS, _LEARNING_RATE = 200, 0.01  # of a network: those of the students
+
 
 class ExplainingTeacher(ExplainsItself, BaseEstimator):
     """Base of the explaining teachers; see the classifier."""
@@ -31,7 +33,8 @@ class ExplainingTeacher(ExplainsItself, BaseEstimator):
             dict,
             HasMethods(["fit"]),
         ],
-        "estimator": [StrOptions({"boosting"})],
+        "estimator": [StrOptions({"boosting", "network"})],
+        "teacher": [HasMethods(["fit"]), None],
         "learning_rate": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
         "max_iter": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "max_leaf_nodes": [StrOptions({"auto"}), Interval(Integral, 2, None, closed="left")],
@@ -39,11 +42,16 @@ class ExplainingTeacher(ExplainsItself, BaseEstimator):
         "l2_regularization": [Interval(Real, 0, None, closed="left")],
         "max_features": [Interval(Real, 0, 1, closed="right")],
         "early_stopping": [StrOptions({"auto"}), "boolean"],
+        "max_parameters": [Interval(Integral, 1, None, closed="left")],
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left"), None],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "device": [str],
+        "verbose": ["verbose"],
         "random_state": ["random_state"],
     }
 
     def fit(self, X, y, sample_weight=None):
-        """Find the superfeatures and fit trees that keep to them.
+        """Find the superfeatures and fit trees, or a network, that keep to them.
 
         Parameters
         ----------
@@ -67,6 +75,11 @@ class ExplainingTeacher(ExplainsItself, BaseEstimator):
             If X is sparse or of a type that cannot be read.
         """
         self._validate_params()
+        if self.teacher is not None and self.estimator != "network":
+            raise ValueError(
+                f'teacher= needs estimator="network", which learns from it; estimator={self.estimator!r} learns from '
+                "the labels. Set estimator, or leave the teacher out."
+            )
         with all_or_nothing(self):
             rng = check_random_state(self.random_state)
             seeds = rng.randint(np.iinfo(np.int32).max, size=3)
@@ -78,15 +91,6 @@ class ExplainingTeacher(ExplainsItself, BaseEstimator):
                 sample_weight=problem.weight,
                 random_state=int(seeds[0]),
             )
-            boosting = fit_additive_boosting(
-                self._task,
-                problem.X,
-                problem.y,
-                problem.weight,
-                labels,
-                random_state=int(seeds[1]),
-                **self._settings(),
-            )
             gap = measure_additive_gap(
                 labels,
                 problem.X,
@@ -95,10 +99,39 @@ class ExplainingTeacher(ExplainsItself, BaseEstimator):
                 sample_weight=problem.weight,
                 random_state=np.random.RandomState(seeds[2]),
             )
-            self._store(problem, labels, names, boosting, gap)
+            if self.verbose:
+                unit = "nats" if self._task == "classification" else "of R²"
+                print(f"[{type(self).__name__}] {len(names)} superfeatures: {'; '.join(names)}")
+                print(f"[{type(self).__name__}] additive gap of boosting, T0 - T1: {gap:.4g} {unit}", flush=True)
+            self._store(problem, labels, names, self._fit_model(problem, labels, names, int(seeds[1])), gap)
         return self
 
-    def _settings(self):
+    def _fit_model(self, problem, labels, names, seed):
+        """The additive model: boosting, or a network."""
+        arguments = self._task, problem.X, problem.y, problem.weight
+        if self.estimator == "boosting":
+            return fit_additive_boosting(*arguments, labels, random_state=seed, **self._boosting_settings())
+        from skked._students._additive_network import fit_additive_network  # students, which import this module
+
+        groups = {name: np.flatnonzero(labels == group).tolist() for group, name in enumerate(names)}
+        return fit_additive_network(
+            *arguments, groups, teacher=self.teacher, random_state=seed, **self._network_settings()
+        )
+
+    def _network_settings(self):
+        """Parameters of the network's training."""
+        return {
+            "max_parameters": self.max_parameters,
+            "hidden_layer_sizes": self.hidden_layer_sizes,
+            "max_iter": _EPOCHS if self.max_iter == "auto" else self.max_iter,
+            "learning_rate_init": _LEARNING_RATE if self.learning_rate == "auto" else self.learning_rate,
+            "alpha": self.alpha,
+            "early_stopping": self.early_stopping is True,
+            "device": self.device,
+            "verbose": self.verbose and self.teacher is not None,
+        }
+
+    def _boosting_settings(self):
         """Parameters of the boosting that the user has set, the rest being chosen by the size of the table."""
         names = (
             "learning_rate",
@@ -111,17 +144,20 @@ class ExplainingTeacher(ExplainsItself, BaseEstimator):
         )
         return {name: getattr(self, name) for name in names if getattr(self, name) != "auto"}
 
-    def _store(self, problem, labels, names, boosting, gap):
+    def _store(self, problem, labels, names, model, gap):
         """Fitted attributes, all at once at the end; contributions count from their mean."""
-        mean = boosting.mean_contributions(problem.X, problem.weight)
-        self._boosting, self._mean = boosting, mean
-        base = _over_classes(boosting.constant + mean.sum(axis=0))
+        mean = model.mean_contributions(problem.X, problem.weight)
+        self._model, self._mean = model, mean
+        base = _over_classes(model.constant + mean.sum(axis=0))
         self.explanation_base_ = base if len(base) > 1 else float(base[0])
         self.superfeature_labels_, self.superfeature_names_ = labels, list(names)
         self.additive_gap_ = gap
         self.encoder_ = TableEncoder().fit(problem.X, sample_weight=problem.weight)
-        self.estimator_ = boosting.model
-        self.n_iter_ = boosting.n_iter
+        self.estimator_ = model.model
+        self.n_iter_ = model.n_iter
+        vars(self).pop("n_parameters_", None)
+        if self.estimator == "network":
+            self.n_parameters_ = self.estimator_.n_parameters_
         if problem.classes is not None:
             self.classes_ = problem.classes
 
@@ -142,12 +178,12 @@ class ExplainingTeacher(ExplainsItself, BaseEstimator):
             In nats, or in target units for a regressor. Two dimensions for regressors and two classes.
         """
         check_is_fitted(self)
-        phi = _over_classes(self._boosting.contributions(check_table(self, X, reset=False)) - self._mean)
+        phi = _over_classes(self._model.contributions(check_table(self, X, reset=False)) - self._mean)
         return phi[..., 0] if phi.shape[2] == 1 else phi
 
     def _score_of(self, X):
         check_is_fitted(self)
-        return _over_classes(self._boosting.score(check_table(self, X, reset=False)))
+        return _over_classes(self._model.score(check_table(self, X, reset=False)))
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "estimator_")
@@ -160,12 +196,13 @@ class ExplainingTeacher(ExplainsItself, BaseEstimator):
 
 
 class ExplainingTeacherClassifier(PredictsClasses, ExplainingTeacher):
-    r"""Gradient boosting that explains itself exactly, by superfeatures.
+    r"""A classifier that explains itself exactly, by superfeatures: gradient boosting, or a network.
 
-    An ordinary boosting whose trees may each look at the columns of one *superfeature* only, a group of columns. Its
-    score is therefore a base plus one contribution per superfeature, read from the trees and exact: no background
-    rows, no sampling. It is the explaining teacher of knowledge explaining distillation [1]_, for
-    ``KEDClassifier(ExplainingTeacherClassifier(), explainer="additive")``, and a model to be used on its own.
+    An ordinary boosting whose trees may each look at the columns of one *superfeature* only, a group of columns; or one
+    small network per superfeature, whose outputs add up. Its score is therefore a base plus one contribution per
+    superfeature, read from the model and exact: no background rows, no sampling. It is the explaining teacher of
+    knowledge explaining distillation [1]_, for ``KEDClassifier(ExplainingTeacherClassifier(), explainer="additive")``,
+    and a model to be used on its own.
 
     The table may hold numbers, strings, categories and missing values.
 
@@ -174,13 +211,18 @@ class ExplainingTeacherClassifier(PredictsClasses, ExplainingTeacher):
     superfeatures : "auto", int, array-like, dict or clusterer, default="auto"
         Groups of input columns: found by :class:`SuperfeatureClustering` (their number too, or this many), labels of
         shape (n_features,), ``{name: [columns]}``, or a clusterer with ``labels_`` over the features.
-    estimator : "boosting", default="boosting"
-        The additive model: a ``HistGradientBoostingClassifier`` with ``interaction_cst``.
+    estimator : {"boosting", "network"}, default="boosting"
+        The additive model: a ``HistGradientBoostingClassifier`` with ``interaction_cst``, or the network of a
+        :class:`KEDClassifier`, larger.
+    teacher : classifier or None, default=None
+        What the network learns from, with the labels: the predictions of this classifier and its group explanations, as
+        a :class:`KEDClassifier` does. None: the labels alone, by the loss of the total. Needs ``estimator="network"``.
     learning_rate : "auto" or float, default="auto"
-        Shrinkage of each tree. This and the other "auto" are what the default teacher of :class:`KEDClassifier` takes
-        for a table of this size.
+        Shrinkage of each tree, or largest learning rate of the network (0.01 if "auto"). The other "auto" are what the
+        default teacher of :class:`KEDClassifier` takes for a table of this size.
     max_iter : "auto" or int, default="auto"
-        Trees, per class where there are three or more: 16 to 60 up to 1,000 rows, 100 up to 10,000, else 300.
+        Trees, per class where there are three or more: 16 to 60 up to 1,000 rows, 100 up to 10,000, else 300. Or
+        epochs of the network, 200.
     max_leaf_nodes : "auto" or int, default="auto"
         Leaves of a tree: 8 up to 1,000 rows, else 31; 8 for more than 128 columns up to 10,000 rows.
     min_samples_leaf : "auto" or int, default="auto"
@@ -190,17 +232,30 @@ class ExplainingTeacherClassifier(PredictsClasses, ExplainingTeacher):
     max_features : float in (0, 1], default=0.5
         Share of the columns that a split chooses from, of those its superfeature leaves it.
     early_stopping : "auto" or bool, default="auto"
-        Hold out a tenth of the rows, and stop when their loss has not fallen for 10 trees; "auto" does beyond 10,000
-        rows.
+        Hold out a tenth of the rows, and stop when their loss has not fallen for 10 trees, or 20 epochs; "auto" does
+        beyond 10,000 rows, for trees.
+    max_parameters : int, default=10_000
+        Budget of the network: weights and biases. The published system gives it as many as the teacher that it stands
+        beside has. The width of each part's one hidden layer is solved from it.
+    hidden_layer_sizes : int, array-like of int or None, default=None
+        Hidden units per layer of each part of the network, in place of `max_parameters`.
+    alpha : float, default=0.2
+        Decoupled weight decay of the network per step and unit of learning rate; divided by n_samples / 1,000 for more
+        rows than that.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes.
+    device : str, default="auto"
+        torch device of the network's training; "auto" is a GPU if there is one.
+    verbose : bool or int, default=False
+        Print the superfeatures and their additive gap before anything is fitted to them, and what the network does.
     random_state : int, RandomState instance or None, default=None
-        Seed of the superfeatures, of the columns that each split chooses from, and of the rows held out.
+        Seed of the superfeatures, of the columns that each split chooses from, of the rows held out and of the network.
 
     Attributes
     ----------
-    estimator_ : HistGradientBoostingClassifier or Pipeline
-        The fitted boosting; a Pipeline where columns had to be prepared. It sees categories before numbers.
+    estimator_ : HistGradientBoostingClassifier, Pipeline or KEDClassifier
+        The fitted boosting, a Pipeline where columns had to be prepared; it sees categories before numbers. Or the
+        network, as a student, which can be exported.
     superfeature_labels_ : ndarray of int, shape (n_features_in_,)
         Superfeature of every column.
     superfeature_names_ : list of str
@@ -213,7 +268,9 @@ class ExplainingTeacherClassifier(PredictsClasses, ExplainingTeacher):
         Often it is zero or negative; where it is large, a KED student of these superfeatures will lose as much. NaN
         with fewer than 100 rows.
     n_iter_ : int
-        Trees, per class where there are three or more.
+        Trees, per class where there are three or more; or epochs of the network.
+    n_parameters_ : int
+        Weights and biases of the network; absent for boosting.
     encoder_ : TableEncoder
         The table as numbers, for the colours of :meth:`explain`.
     classes_ : ndarray of shape (n_classes,)
@@ -236,14 +293,15 @@ class ExplainingTeacherClassifier(PredictsClasses, ExplainingTeacher):
     .. math:: z_c(x) = b_c + \sum_i \phi_{ic}(x_{S_i}), \qquad
         \phi_{ic}(x) = \sum_{t \in T_{ic}} \Bigl(t(x_{S_i}) - \frac{\sum_n w_n t(x_{n S_i})}{\sum_n w_n}\Bigr),
 
-    with :math:`T_{ic}` the trees of class c that split on columns of superfeature :math:`S_i`, and training rows
-    :math:`x_n` of weights :math:`w_n`. For three or more classes, scores and contributions are centred over the
-    classes; for two, the score is the log-odds of ``classes_[1]``. As the score is additive, :math:`\phi_i` *is* the
-    Shapley value of superfeature i, with the training rows as background.
+    for boosting, with :math:`T_{ic}` the trees of class c that split on columns of superfeature :math:`S_i`, and
+    training rows :math:`x_n` of weights :math:`w_n`. For three or more classes, scores and contributions are centred
+    over the classes; for two, the score is the log-odds of ``classes_[1]``. As the score is additive, :math:`\phi_i`
+    *is* the Shapley value of superfeature i, with the training rows as background.
 
     The published system [1]_ takes an additive network as its explaining teacher, trained on the labels with the
-    cross-entropy of the total; boosting with the same structure is ours. Contributions depend on the columns of their
-    superfeature alone, so those of a chimera are those of its donors.
+    cross-entropy of the total and with as many parameters as the ordinary teacher: that is ``estimator="network"``.
+    Boosting with the same structure, and a network taught by another teacher, are ours. Contributions depend on the
+    columns of their superfeature alone, so those of a chimera are those of its donors.
 
     References
     ----------
@@ -277,6 +335,7 @@ class ExplainingTeacherClassifier(PredictsClasses, ExplainingTeacher):
         superfeatures="auto",
         estimator="boosting",
         *,
+        teacher=None,
         learning_rate="auto",
         max_iter="auto",
         max_leaf_nodes="auto",
@@ -284,11 +343,17 @@ class ExplainingTeacherClassifier(PredictsClasses, ExplainingTeacher):
         l2_regularization=0.0,
         max_features=0.5,
         early_stopping="auto",
+        max_parameters=10_000,
+        hidden_layer_sizes=None,
+        alpha=0.2,
         class_weight=None,
+        device="auto",
+        verbose=False,
         random_state=None,
     ):
         self.superfeatures = superfeatures
         self.estimator = estimator
+        self.teacher = teacher
         self.learning_rate = learning_rate
         self.max_iter = max_iter
         self.max_leaf_nodes = max_leaf_nodes
@@ -296,16 +361,22 @@ class ExplainingTeacherClassifier(PredictsClasses, ExplainingTeacher):
         self.l2_regularization = l2_regularization
         self.max_features = max_features
         self.early_stopping = early_stopping
+        self.max_parameters = max_parameters
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.alpha = alpha
         self.class_weight = class_weight
+        self.device = device
+        self.verbose = verbose
         self.random_state = random_state
 
 
 class ExplainingTeacherRegressor(PredictsNumbers, ExplainingTeacher):
-    r"""Gradient boosting that explains itself exactly, by superfeatures, for numbers.
+    r"""A regressor that explains itself exactly, by superfeatures: gradient boosting, or a network.
 
     An ordinary boosting of squared errors whose trees may each look at the columns of one *superfeature* only, a group
-    of columns. Its prediction is therefore a base plus one contribution per superfeature, read from the trees and
-    exact: no background rows, no sampling. It is the explaining teacher of knowledge explaining distillation [1]_, for
+    of columns; or one small network per superfeature, whose outputs add up. Its prediction is therefore a base plus one
+    contribution per superfeature, read from the model and exact: no background rows, no sampling. It is the explaining
+    teacher of knowledge explaining distillation [1]_, for
     ``KEDRegressor(ExplainingTeacherRegressor(), explainer="additive")``, and a model to be used on its own.
 
     The table may hold numbers, strings, categories and missing values.
@@ -315,13 +386,17 @@ class ExplainingTeacherRegressor(PredictsNumbers, ExplainingTeacher):
     superfeatures : "auto", int, array-like, dict or clusterer, default="auto"
         Groups of input columns: found by :class:`SuperfeatureClustering` (their number too, or this many), labels of
         shape (n_features,), ``{name: [columns]}``, or a clusterer with ``labels_`` over the features.
-    estimator : "boosting", default="boosting"
-        The additive model: a ``HistGradientBoostingRegressor`` with ``interaction_cst``.
+    estimator : {"boosting", "network"}, default="boosting"
+        The additive model: a ``HistGradientBoostingRegressor`` with ``interaction_cst``, or the network of a
+        :class:`KEDRegressor`, larger.
+    teacher : regressor or None, default=None
+        What the network learns from, with the labels: the predictions of this regressor and its group explanations, as
+        a :class:`KEDRegressor` does. None: the labels alone, by the loss of the total. Needs ``estimator="network"``.
     learning_rate : "auto" or float, default="auto"
-        Shrinkage of each tree. This and the other "auto" are what the default teacher of :class:`KEDRegressor` takes
-        for a table of this size.
+        Shrinkage of each tree, or largest learning rate of the network (0.01 if "auto"). The other "auto" are what the
+        default teacher of :class:`KEDRegressor` takes for a table of this size.
     max_iter : "auto" or int, default="auto"
-        Trees: 16 to 60 up to 1,000 rows, 100 up to 10,000, else 300.
+        Trees: 16 to 60 up to 1,000 rows, 100 up to 10,000, else 300. Or epochs of the network, 200.
     max_leaf_nodes : "auto" or int, default="auto"
         Leaves of a tree: 8 up to 1,000 rows, else 31; 8 for more than 128 columns up to 10,000 rows.
     min_samples_leaf : "auto" or int, default="auto"
@@ -331,15 +406,28 @@ class ExplainingTeacherRegressor(PredictsNumbers, ExplainingTeacher):
     max_features : float in (0, 1], default=0.5
         Share of the columns that a split chooses from, of those its superfeature leaves it.
     early_stopping : "auto" or bool, default="auto"
-        Hold out a tenth of the rows, and stop when their loss has not fallen for 10 trees; "auto" does beyond 10,000
-        rows.
+        Hold out a tenth of the rows, and stop when their loss has not fallen for 10 trees, or 20 epochs; "auto" does
+        beyond 10,000 rows, for trees.
+    max_parameters : int, default=10_000
+        Budget of the network: weights and biases. The published system gives it as many as the teacher that it stands
+        beside has. The width of each part's one hidden layer is solved from it.
+    hidden_layer_sizes : int, array-like of int or None, default=None
+        Hidden units per layer of each part of the network, in place of `max_parameters`.
+    alpha : float, default=0.2
+        Decoupled weight decay of the network per step and unit of learning rate; divided by n_samples / 1,000 for more
+        rows than that.
+    device : str, default="auto"
+        torch device of the network's training; "auto" is a GPU if there is one.
+    verbose : bool or int, default=False
+        Print the superfeatures and their additive gap before anything is fitted to them, and what the network does.
     random_state : int, RandomState instance or None, default=None
-        Seed of the superfeatures, of the columns that each split chooses from, and of the rows held out.
+        Seed of the superfeatures, of the columns that each split chooses from, of the rows held out and of the network.
 
     Attributes
     ----------
-    estimator_ : HistGradientBoostingRegressor or Pipeline
-        The fitted boosting; a Pipeline where columns had to be prepared. It sees categories before numbers.
+    estimator_ : HistGradientBoostingRegressor, Pipeline or KEDRegressor
+        The fitted boosting, a Pipeline where columns had to be prepared; it sees categories before numbers. Or the
+        network, as a student, which can be exported.
     superfeature_labels_ : ndarray of int, shape (n_features_in_,)
         Superfeature of every column.
     superfeature_names_ : list of str
@@ -352,7 +440,9 @@ class ExplainingTeacherRegressor(PredictsNumbers, ExplainingTeacher):
         it is zero or negative; where it is large, a KED student of these superfeatures will lose as much. NaN with
         fewer than 100 rows.
     n_iter_ : int
-        Trees, per class where there are three or more.
+        Trees, per class where there are three or more; or epochs of the network.
+    n_parameters_ : int
+        Weights and biases of the network; absent for boosting.
     encoder_ : TableEncoder
         The table as numbers, for the colours of :meth:`explain`.
     n_features_in_ : int
@@ -373,9 +463,9 @@ class ExplainingTeacherRegressor(PredictsNumbers, ExplainingTeacher):
     .. math:: f(x) = b + \sum_i \phi_i(x_{S_i}), \qquad
         \phi_i(x) = \sum_{t \in T_i} \Bigl(t(x_{S_i}) - \frac{\sum_n w_n t(x_{n S_i})}{\sum_n w_n}\Bigr),
 
-    with :math:`T_i` the trees that split on columns of superfeature :math:`S_i`, and training rows :math:`x_n` of
-    weights :math:`w_n`. As the prediction is additive, :math:`\phi_i` *is* the Shapley value of superfeature i, with
-    the training rows as background.
+    for boosting, with :math:`T_i` the trees that split on columns of superfeature :math:`S_i`, and training rows
+    :math:`x_n` of weights :math:`w_n`. As the prediction is additive, :math:`\phi_i` *is* the Shapley value of
+    superfeature i, with the training rows as background.
 
     References
     ----------
@@ -401,6 +491,7 @@ class ExplainingTeacherRegressor(PredictsNumbers, ExplainingTeacher):
         superfeatures="auto",
         estimator="boosting",
         *,
+        teacher=None,
         learning_rate="auto",
         max_iter="auto",
         max_leaf_nodes="auto",
@@ -408,10 +499,16 @@ class ExplainingTeacherRegressor(PredictsNumbers, ExplainingTeacher):
         l2_regularization=0.0,
         max_features=0.5,
         early_stopping="auto",
+        max_parameters=10_000,
+        hidden_layer_sizes=None,
+        alpha=0.2,
+        device="auto",
+        verbose=False,
         random_state=None,
     ):
         self.superfeatures = superfeatures
         self.estimator = estimator
+        self.teacher = teacher
         self.learning_rate = learning_rate
         self.max_iter = max_iter
         self.max_leaf_nodes = max_leaf_nodes
@@ -419,6 +516,11 @@ class ExplainingTeacherRegressor(PredictsNumbers, ExplainingTeacher):
         self.l2_regularization = l2_regularization
         self.max_features = max_features
         self.early_stopping = early_stopping
+        self.max_parameters = max_parameters
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.alpha = alpha
+        self.device = device
+        self.verbose = verbose
         self.random_state = random_state
 
 
