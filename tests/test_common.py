@@ -17,6 +17,7 @@ NAMES = [
     "KEDImageClassifier",
     "ExplainingTeacherClassifier",
     "ExplainingTeacherRegressor",
+    "TolerantClassifier",
 ]
 
 
