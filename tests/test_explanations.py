@@ -1,5 +1,7 @@
 """Group Shapley values: one game, whatever engine computes it."""
 
+import importlib
+import json
 import os
 import subprocess
 import sys
@@ -603,6 +605,15 @@ def test_to_shap(table):
     assert result.data[0, 3] == X[0, 4] and result.data[0, 0].startswith("x0=")
     three = LogisticRegression().fit(X, np.digitize(y, [-0.5, 0.5]))
     assert explain(three, X, X[:5]).to_shap().values.shape == (5, 4, 3)
+
+
+@pytest.mark.parametrize("name", ["trees", "black_box", "coalitions", "floors", "single_features"])
+def test_tables_of_the_guide_are_what_the_benchmarks_wrote(name):
+    pytest.importorskip("shap", exc_type=ImportError)
+    root = Path(__file__).parents[1]
+    results = root / "benchmarks" / "results" / f"explanations-{name.replace('_', '-')}.json"
+    render = importlib.import_module(f"benchmarks.explanations.{name}").render
+    assert render(json.loads(results.read_text())) in (root / "docs" / "explanations.md").read_text(encoding="utf-8")
 
 
 def test_import_is_light():
