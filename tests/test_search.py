@@ -1,5 +1,7 @@
 """Students chosen by cross-validation, and what dense and narrow students need for it."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -8,6 +10,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import make_scorer, matthews_corrcoef
+from sklearn.utils.estimator_checks import check_estimator
 
 from skked import KDClassifier, KEDClassifier, KEDClassifierCV, KEDRegressor, KEDRegressorCV
 
@@ -151,3 +154,13 @@ def test_budgets_below_one_unit_of_all_columns_are_spent_on_fewer():
     assert student.n_parameters_ <= 200
     with pytest.raises(ValueError, match="max_parameters=200"):
         student.set_params(max_features=None).fit(X, y)
+
+
+@pytest.mark.parametrize("searched", [KEDClassifierCV, KEDRegressorCV])
+def test_scikit_learn_checks(searched):
+    """The battery of tests/test_common.py with one candidate in place of two dozen, to spare the minutes."""
+    estimator = searched(param_grid={"network": ["heads"]}, committee_size=1, max_iter=100)
+    results = check_estimator(estimator, on_skip=None, on_fail="raise")
+    statuses = Counter(result["status"] for result in results)
+    assert statuses["passed"] >= 60, statuses
+    assert set(statuses) <= {"passed", "skipped"}, statuses

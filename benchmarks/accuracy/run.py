@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.metrics import log_loss, r2_score
+from sklearn.model_selection import GroupKFold
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 
@@ -28,19 +29,19 @@ TEST_ROWS = 4000
 
 
 def draw(folder, name, X, n_train, seed):
-    """Row numbers to train and to test on; groups of rows that belong together stay on one side."""
+    """Row numbers to train and to test on, and folds; groups of rows that belong together stay on one side."""
     rng = np.random.RandomState(seed)
     groups = folder / f"{name}.rowgroup.parquet"
     if groups.exists():
         group = pd.read_parquet(groups).iloc[:, 0].to_numpy()
         order = rng.permutation(np.unique(group))
         held_out = np.isin(group, order[: max(1, len(order) // 3)])
-        return rng.permutation(np.flatnonzero(~held_out))[:n_train], rng.permutation(np.flatnonzero(held_out))[
-            :TEST_ROWS
-        ]
+        train = rng.permutation(np.flatnonzero(~held_out))[:n_train]
+        folds = list(GroupKFold(5).split(train, groups=group[train]))
+        return train, rng.permutation(np.flatnonzero(held_out))[:TEST_ROWS], folds
     order = rng.permutation(len(X))[:MOST_ROWS]
     n_test = min(TEST_ROWS, len(order) // 3)
-    return order[n_test:][:n_train], order[:n_test]
+    return order[n_test:][:n_train], order[:n_test], 5
 
 
 def teacher_of(kind, task):
@@ -84,21 +85,22 @@ def quality(model, X, y, task, classes=None):
     }
 
 
-def measure(folder, cell, known, write):
+def measure(folder, cell, wanted, known, write):
     """Fit what is not known yet of one cell, and write a line for each model."""
     name, n_rows, budget, kind, seed = cell
     X, y, task = read_table(folder, name)
-    train, test = draw(folder, name, X, n_rows, seed)
+    train, test, folds = draw(folder, name, X, n_rows, seed)
     X_train, y_train, X_test, y_test = X.iloc[train], y[train], X.iloc[test], y[test]
     with tempfile.TemporaryDirectory() as memory:
         common = {"teacher": teacher_of(kind, task), "max_parameters": budget, "random_state": seed, "memory": memory}
+        common["cv"] = folds
         models = students(task, **common)
         if kind == "boosting":
             models["linear"] = linear_model(task)
         shared = {"table": name, "n_train": len(train), "rows": n_rows, "budget": budget, "teacher": kind, "seed": seed}
         taught = None
         for label, model in models.items():
-            if (*cell, label) in known:
+            if (*cell, label) in known or (wanted and label not in wanted):
                 continue
             start = time.perf_counter()
             try:
@@ -131,6 +133,7 @@ def main():
     parser.add_argument("--rows", nargs="*", type=int, default=[100, 300, 1000])
     parser.add_argument("--budgets", nargs="*", type=int, default=[500, 2000])
     parser.add_argument("--teachers", nargs="*", default=["boosting"], choices=["boosting", "forest", "network"])
+    parser.add_argument("--models", nargs="*", help="names as in the results; default: all")
     parser.add_argument("--seeds", nargs="*", type=int, default=list(range(5)))
     parser.add_argument("--out", default="accuracy", help="name of the file in results")
     options = parser.parse_args()
@@ -152,7 +155,7 @@ def main():
         ):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                measure(folder, (name, n_rows, budget, teacher, seed), known, write)
+                measure(folder, (name, n_rows, budget, teacher, seed), options.models, known, write)
             print(seed, teacher, n_rows, budget, name, flush=True)
 
 

@@ -52,6 +52,9 @@ def search_folds(teaching, problem, n_splits, random_state):
     if teaching.in_sample:
         classes = problem.hard.argmax(axis=1) if problem.hard.shape[1] > 1 else problem.hard[:, 0]
         stratify = problem.classes is not None and np.unique(classes, return_counts=True)[1].min() >= n_splits
+        n_splits = min(n_splits, len(classes))
+        if n_splits < 2:
+            raise ValueError("A search needs at least two distinct rows to train and to judge on, got n_samples = 1.")
         splitter = (StratifiedKFold if stratify else KFold)(n_splits, shuffle=True, random_state=random_state)
         pairs = [(IN_SAMPLE, train, test) for train, test in splitter.split(classes, classes)]
     else:
@@ -229,6 +232,9 @@ class Search:
         tutors = Tutors(self.teaching, X, weight, labels, student._explainer(self.seed), student.n_explanations)
         lessons = []
         for fold in self.folds:
+            if len(fold.train) < 2:
+                lessons.append(None)
+                continue
             y = self.problem.y[fold.train] if getattr(student, "within_class", False) else None
             mixed, _ = make_chimeric_set(
                 take_rows(X, fold.train),

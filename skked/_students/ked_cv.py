@@ -4,7 +4,7 @@ from dataclasses import replace
 from numbers import Integral
 
 import numpy as np
-from sklearn.metrics import check_scoring, get_scorer_names
+from sklearn.metrics import check_scoring, get_scorer_names, log_loss, make_scorer
 from sklearn.model_selection import ParameterGrid
 
 from skked._students._base import DistilledStudent, StudentClassifier, StudentRegressor
@@ -119,7 +119,13 @@ class SearchedStudent(ExplainingStudent):
         groupings, curricula = zip(*(lessons[_lesson_key(student)] for student in students), strict=True)
         folds = search_folds(teaching, problem, N_SPLITS, rng)
         search = Search(
-            problem, teaching, encoder, folds, self._scorer(), n_jobs=self.n_jobs, seed=int(rng.randint(2**31 - 1))
+            problem,
+            teaching,
+            encoder,
+            folds,
+            self._scorer(problem),
+            n_jobs=self.n_jobs,
+            seed=int(rng.randint(2**31 - 1)),
         )
         scores = search.scores(students, groupings, curricula)
         self._keep_results(points, scores)
@@ -155,10 +161,13 @@ class SearchedStudent(ExplainingStudent):
             unlabelled=advised(curriculum.unlabelled),
         )
 
-    def _scorer(self):
-        if self.scoring is None:
-            return check_scoring(self, "neg_log_loss" if self._task == "classification" else "r2")
-        return check_scoring(self, self.scoring)
+    def _scorer(self, problem):
+        """The user's scorer; by default the log-loss, that of folds without some class too, or the squared error."""
+        if self.scoring is not None:
+            return check_scoring(self, self.scoring)
+        if self._task == "regression":
+            return check_scoring(self, "neg_mean_squared_error")
+        return make_scorer(log_loss, greater_is_better=False, response_method="predict_proba", labels=problem.classes)
 
     def _keep_results(self, points, scores):
         mean = scores.mean(axis=1)
@@ -387,7 +396,7 @@ class KEDRegressorCV(SearchedStudent, StudentRegressor):
         :class:`~sklearn.model_selection.ParameterGrid`; those not named are as given here. None is a grid of
         up to 20 candidates.
     scoring : str, callable or None, default=None
-        What to choose by, a scorer of scikit-learn; None is R².
+        What to choose by, a scorer of scikit-learn; None is the squared error.
     committee_size : int, default=6
         So many of the best candidates are trained on all rows, and the chosen student learns their mean score in place
         of the teacher's, with a distillation weight of 0.9. 1 leaves it to the teacher.

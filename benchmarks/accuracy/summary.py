@@ -1,0 +1,142 @@
+"""Tables and plots of ``results/accuracy.jsonl``: ``python -m benchmarks.accuracy.summary``.
+
+Writes ``docs/results.md``'s tables (between its two markers), ``docs/results-accuracy.svg``, and prints the tables.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.common import RESULTS
+
+DOCS = Path(__file__).parents[2] / "docs"
+CELL = ["table", "rows", "budget", "teacher", "seed"]
+MODELS = ["linear", "plain", "KD", "KD + chimeras", "KED", "heads", "CV"]
+TIE = 0.25
+"""Points within which two students are said to tie."""
+
+
+def read(path):
+    """Scores in percent, a row per cell and a column per model; cells where every model ran, and facts about them."""
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    runs = pd.DataFrame([line for line in lines if "model" in line]).drop_duplicates([*CELL, "model"], keep="last")
+    scores = 100 * runs.pivot(index=CELL, columns="model", values="score")[MODELS]
+    facts = runs[runs["model"] == "KED"].set_index(CELL)[["task", "teacher_score", "majority"]]
+    complete = scores.drop(columns="linear").dropna().index
+    return scores.loc[complete], facts.loc[complete], runs.set_index([*CELL, "model"])
+
+
+def differences(scores, facts, model, baseline="KD"):
+    """Points that a model is ahead, clipped at ±20 so that one table cannot decide a mean."""
+    return (scores[model] - scores[baseline]).clip(-20, 20)
+
+
+def interval(values, repeats=2000):
+    """95 % bootstrap interval of the mean over tables, all cells of a table drawn together."""
+    groups = [group.to_numpy() for _, group in values.groupby("table")]
+    rng = np.random.RandomState(0)
+    means = [
+        np.concatenate([groups[i] for i in rng.randint(len(groups), size=len(groups))]).mean() for _ in range(repeats)
+    ]
+    return np.percentile(means, [2.5, 97.5])
+
+
+def compared(scores, facts):
+    """Against KD: mean difference with its interval, wins, ties, losses and the worst cell, by rows and budget."""
+    lines = ["| rows, budget | cells | student | mean − KD | 95 % interval | wins, ties, losses | worst cell |"]
+    lines.append("|---|---|---|---|---|---|---|")
+    settings = [(rows, budget) for rows, budget in scores.groupby(["rows", "budget"]).groups] + [("all", "all")]
+    for rows, budget in settings:
+        some = scores if rows == "all" else scores.xs((rows, budget), level=("rows", "budget"), drop_level=False)
+        for model in ["plain", "KD + chimeras", "KED", "heads", "CV"]:
+            ahead = differences(some, facts, model)
+            low, high = interval(ahead)
+            wins, losses = int((ahead > TIE).sum()), int((ahead < -TIE).sum())
+            worst = ahead.idxmin()
+            where = "all" if rows == "all" else f"{rows:,}, {budget:,}"
+            lines.append(
+                f"| {where} | {len(ahead)} | {model} | {ahead.mean():+.2f} "
+                f"| {low:+.2f} to {high:+.2f} | {wins}, {len(ahead) - wins - losses}, {losses} "
+                f"| {ahead.min():+.1f} ({worst[0]}) |"
+            )
+    return "\n".join(lines)
+
+
+def by_table(scores, facts):
+    """Mean score of every model per table, over rows, budgets and seeds."""
+    mean = scores.groupby("table").mean()
+    teacher = 100 * facts["teacher_score"].groupby("table").mean()
+    lines = ["| table | cells | teacher | " + " | ".join(MODELS) + " |", "|---" * (len(MODELS) + 3) + "|"]
+    for table, row in mean.iterrows():
+        n_cells = int((scores.index.get_level_values("table") == table).sum())
+        cells = " | ".join("–" if np.isnan(row[m]) else f"{row[m]:.1f}" for m in MODELS)
+        lines.append(f"| {table} | {n_cells} | {teacher[table]:.1f} | {cells} |")
+    return "\n".join(lines)
+
+
+def retention(scores, facts):
+    """Median share of the teacher's accuracy above the majority that students keep, by rows and budget."""
+    classes = facts["task"] == "classification"
+    majority = 100 * facts.loc[classes, "majority"]
+    headroom = 100 * facts.loc[classes, "teacher_score"] - majority
+    lines = ["| rows, budget | cells | plain | KD | KED | CV |", "|---|---|---|---|---|---|"]
+    for (rows, budget), some in scores[classes].groupby(["rows", "budget"]):
+        usable = headroom.loc[some.index] > 2
+        shares = [
+            f"{100 * ((some[model] - majority.loc[some.index]) / headroom.loc[some.index])[usable].median():.0f} %"
+            for model in ("plain", "KD", "KED", "CV")
+        ]
+        lines.append(f"| {rows:,}, {budget:,} | {int(usable.sum())} | " + " | ".join(shares) + " |")
+    return "\n".join(lines)
+
+
+def draw(scores, facts, path):
+    """Differences to KD per table, one panel per student."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    models = ["KD + chimeras", "KED", "heads", "CV"]
+    order = differences(scores, facts, "CV").groupby("table").mean().sort_values().index
+    figure, axes = plt.subplots(1, len(models), figsize=(11, 0.26 * len(order) + 1.2), sharey=True, sharex=True)
+    for ax, model in zip(axes, models, strict=True):
+        ahead = differences(scores, facts, model).clip(-10, 10)
+        place = {table: number for number, table in enumerate(order)}
+        ax.axvline(0, color="0.6", lw=1)
+        ax.plot(ahead, [place[t] for t in ahead.index.get_level_values("table")], "o", ms=4, alpha=0.5, mew=0)
+        ax.plot(ahead.groupby("table").mean().loc[order], range(len(order)), "|", ms=11, color="k")
+        ax.set(title=f"{model}: {ahead.mean():+.2f}", xlabel="points ahead of KD")
+    axes[0].set_yticks(range(len(order)), order)
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+
+
+def render(path):
+    """All tables as Markdown."""
+    scores, facts, _ = read(path)
+    parts = [compared(scores, facts), retention(scores, facts), by_table(scores, facts)]
+    return "\n\n".join(parts)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--file", type=Path, default=RESULTS / "accuracy.jsonl")
+    options = parser.parse_args()
+    text = render(options.file)
+    print(text)
+    page = DOCS / "results.md"
+    begin, end = "<!-- accuracy: begin -->\n", "<!-- accuracy: end -->\n"
+    if page.exists():
+        before, rest = page.read_text().split(begin)
+        page.write_text(before + begin + "\n" + text + "\n\n" + end + rest.split(end)[1])
+    scores, facts, _ = read(options.file)
+    draw(scores, facts, DOCS / "results-accuracy.svg")
+
+
+if __name__ == "__main__":
+    main()
