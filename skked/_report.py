@@ -2,8 +2,9 @@
 
 import pickle
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Integral
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skked._explanations import GroupShapleyExplainer
 from skked._metrics import agreement_score, explanation_agreement_score
+from skked._report_page import page
 from skked._table import as_table, check_labels, check_weight, n_rows, take_rows
 from skked._validation import HasMethods, Interval, validate_params
 
@@ -51,12 +53,15 @@ class DistillationReport:
         Class name of the teacher.
     n_repeat_timing : int
         Predictions behind each median time.
+    evidence : Evidence
+        The models and rows behind the numbers, for :meth:`to_html`.
     """
 
     table: pd.DataFrame
     n_samples: int
     teacher: str | None
     n_repeat_timing: int
+    evidence: "Evidence" = field(repr=False)
 
     def to_dataframe(self):
         """Return the numbers.
@@ -68,23 +73,112 @@ class DistillationReport:
         """
         return self.table.copy()
 
-    def __repr__(self):
-        return f"{self._caption()}\n\n{self._words().to_string()}"
+    def to_html(self, path=None, *, student=None, title=None, X_train=None, notes=()):
+        """Write a page that can be sent to a colleague: one file, which loads nothing.
 
-    def _repr_html_(self):
-        return f"<p>{self._caption()}</p>\n{self._words().to_html(border=0)}"
+        Beside the table, with intervals, it shows where a student and its teacher disagree, calibration and learning
+        curves, the superfeatures and their importance, a handful of rows as both models explain them, and says in
+        words what should worry you.
 
-    def _caption(self):
-        teacher = f"; agreement with the teacher, {self.teacher}" if self.teacher else ""
-        return f"{self.n_samples:,} rows{teacher}; times in µs of predict, median of {self.n_repeat_timing} runs"
+        Parameters
+        ----------
+        path : str or Path, default=None
+            The file, replaced if it exists. None returns the page.
+        student : str, default=None
+            Name of the student that the page is about; None is the last that explains itself, else the last.
+        title : str, default=None
+            Heading.
+        X_train : DataFrame, default=None
+            Training rows: the page then says which columns are distributed otherwise in the rows of the report.
+        notes : sequence of str
+            Sentences to put on top, before the report's own warnings.
 
-    def _words(self):
-        """Format the numbers for reading."""
+        Returns
+        -------
+        str or None
+            The page, without `path`.
+
+        Raises
+        ------
+        ValueError
+            If there is no such student, or `X_train` has other columns.
+        """
+        if X_train is not None:
+            X_train = _frame(_rows(X_train))
+            if X_train.shape[1] != self.evidence.X.shape[1]:
+                raise ValueError(
+                    f"X_train has {X_train.shape[1]} columns, the rows of the report {self.evidence.X.shape[1]}. "
+                    "Give it the same columns."
+                )
+        text = page(self, student=student, title=title, X_train=X_train, notes=notes)
+        if path is None:
+            return text
+        Path(path).write_text(text, encoding="utf-8")
+        return None
+
+    def in_words(self):
+        """Format the numbers for reading.
+
+        Returns
+        -------
+        DataFrame
+            Of texts, in the form of ``table``.
+        """
         words = {
             column: ["–" if np.isnan(value) else _FORMATS[column].format(value) for value in self.table[column]]
             for column in self.table
         }
         return pd.DataFrame(words, index=self.table.index)
+
+    def __repr__(self):
+        return f"{self._caption()}\n\n{self.in_words().to_string()}"
+
+    def _repr_html_(self):
+        return f"<p>{self._caption()}</p>\n{self.in_words().to_html(border=0)}"
+
+    def _caption(self):
+        teacher = f"; agreement with the teacher, {self.teacher}" if self.teacher else ""
+        return f"{self.n_samples:,} rows{teacher}; times in µs of predict, median of {self.n_repeat_timing} runs"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The models and rows that a report is about.
+
+    Attributes
+    ----------
+    models : dict of str to fitted estimator
+        In the order of the table.
+    teacher : fitted estimator or None
+    X : DataFrame or ndarray of shape (n_samples, n_features)
+    y : ndarray of shape (n_samples,)
+    weight : ndarray of shape (n_samples,) or None
+    is_classification : bool
+    explained : Explained
+        The teacher's explanations.
+    """
+
+    models: dict
+    teacher: object
+    X: object
+    y: np.ndarray
+    weight: np.ndarray | None
+    is_classification: bool
+    explained: object
+
+    def explained_rows(self, student):
+        """Positions of the rows that were explained, and what the teacher contributes for a student's superfeatures.
+
+        Parameters
+        ----------
+        student : fitted student with contributions
+
+        Returns
+        -------
+        index : int ndarray
+        phi : ndarray in the form of ``student.contributions``, or None
+        """
+        return self.explained.index, self.explained.for_student(student)
 
 
 @validate_params(
@@ -167,8 +261,9 @@ def distillation_report(
     sample_weight = None if sample_weight is None else check_weight(sample_weight, len(y))
     teacher = _teacher_of(students) if teacher is None else teacher
     models = _models(students, teacher, X)
-    quality = _quality_of_classes if _task(models) == "classification" else _quality_of_numbers
-    explained = _Explained(teacher, X, sample_weight, n_explained, check_random_state(random_state))
+    is_classification = _task(models) == "classification"
+    quality = _quality_of_classes if is_classification else _quality_of_numbers
+    explained = Explained(teacher, X, sample_weight, n_explained, check_random_state(random_state))
     rows = {}
     for name, model in models.items():
         rows[name] = {
@@ -181,7 +276,12 @@ def distillation_report(
     table = pd.DataFrame.from_dict(rows, orient="index").astype(float)
     if "explanation_agreement" in table and table["explanation_agreement"].isna().all():
         table = table.drop(columns="explanation_agreement")
-    return DistillationReport(table, n_rows(X), teacher and type(teacher).__name__, n_repeat_timing)
+    evidence = Evidence(models, teacher, X, y, sample_weight, is_classification, explained)
+    return DistillationReport(table, n_rows(X), teacher and type(teacher).__name__, n_repeat_timing, evidence)
+
+
+def _frame(X):
+    return X if isinstance(X, pd.DataFrame) else pd.DataFrame(X)
 
 
 def _rows(X):
@@ -265,7 +365,7 @@ def _likeness(model, teacher, X, weight, explained):
     return {"agreement": agreement, "explanation_agreement": explained.agreement(model)}
 
 
-class _Explained:
+class Explained:
     """The teacher's explanations of a few rows, found once for each partition of the columns."""
 
     def __init__(self, teacher, X, weight, n_explained, random_state):
@@ -276,13 +376,23 @@ class _Explained:
         self.known = {}
 
     def agreement(self, student):
-        if not (len(self.index) and hasattr(student, "contributions") and hasattr(student, "superfeature_labels_")):
-            return np.nan
-        labels = np.asarray(student.superfeature_labels_)
-        if labels.max() == 0 or not np.array_equal(*(getattr(m, "classes_", 0) for m in (student, self.teacher))):
+        theirs = self.for_student(student)
+        if theirs is None:
             return np.nan
         own = student.contributions(take_rows(self.X, self.index))
-        return explanation_agreement_score(self._of_teacher(labels, own.ndim), own, sample_weight=self.weight)
+        return explanation_agreement_score(theirs, own, sample_weight=self.weight)
+
+    def for_student(self, student):
+        """The teacher's contributions in the form of the student's, or None where they cannot be compared."""
+        if self.teacher is None or not len(self.index):
+            return None
+        if not (hasattr(student, "contributions") and hasattr(student, "superfeature_labels_")):
+            return None
+        labels = np.asarray(student.superfeature_labels_)
+        if labels.max() == 0 or not np.array_equal(*(getattr(m, "classes_", 0) for m in (student, self.teacher))):
+            return None
+        n_dimensions = student.contributions(take_rows(self.X, self.index[:1])).ndim
+        return self._of_teacher(labels, n_dimensions)
 
     def _of_teacher(self, labels, n_dimensions):
         key = labels.tobytes()

@@ -15,7 +15,9 @@ LAYERS = [
     ["_superfeatures", "_explanations", "_torch", "_chimera"],
     ["_students"],
     ["_metrics"],
-    ["_report", "_displays", "_export"],
+    ["_displays", "_export"],
+    ["_report_page"],
+    ["_report"],
     ["_cli"],
 ]
 LAYER_OF = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}

@@ -1,0 +1,164 @@
+"""The page: its numbers are the report's, it loads nothing, and it warns in words."""
+
+import html
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_diabetes, load_wine
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+from skked import KEDClassifier, KEDRegressor, distillation_report
+
+QUICK = {"max_iter": 25, "max_parameters": 100, "cv": 2, "chimeric": False, "random_state": 0}
+WINE, CULTIVAR = load_wine(as_frame=True, return_X_y=True)
+BODY, PROGRESS = load_diabetes(as_frame=True, return_X_y=True, scaled=False)
+BODY = BODY.rename(columns={"bmi": "<bmi> & more"}).iloc[:, :5]
+
+
+@pytest.fixture(scope="module")
+def wine():
+    y = np.array(["a", "b", "c"])[CULTIVAR]
+    student = KEDClassifier(DecisionTreeClassifier(max_depth=4, random_state=0), superfeatures=4, **QUICK)
+    linear = LogisticRegression(max_iter=5_000).fit(WINE[::2], y[::2])
+    models = {"linear": linear, "student": student.fit(WINE[::2], y[::2])}
+    return distillation_report(models, WINE[1::2], y[1::2], n_repeat_timing=1)
+
+
+@pytest.fixture(scope="module")
+def body():
+    tree = DecisionTreeRegressor(max_depth=4, random_state=0)
+    student = KEDRegressor(tree, superfeatures=2, **QUICK).fit(BODY[::2], PROGRESS[::2])
+    models = {"ridge": Ridge().fit(BODY[::2], PROGRESS[::2]), "student": student}
+    return distillation_report(models, BODY[1::2], PROGRESS[1::2], n_repeat_timing=1)
+
+
+class Outline(HTMLParser):
+    """Counts what opens and closes, and collects what would be loaded."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.loaded, self.pictures = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        if tag != "meta":
+            self.open.append(tag)
+        attributes = dict(attributes)
+        self.loaded += [attributes[name] for name in ("src", "href", "data") if name in attributes]
+        self.loaded += [tag] if tag in ("script", "link", "iframe", "object") else []
+        if tag == "svg":
+            self.pictures.append(attributes.get("aria-label"))
+
+    def handle_startendtag(self, tag, attributes):
+        assert tag in ("path", "circle")
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+@pytest.mark.parametrize("name", ["wine", "body"])
+def test_page_stands_alone_and_every_picture_is_described(name, request):
+    text = request.getfixturevalue(name).to_html()
+    outline = Outline(text)
+    assert not outline.open and not outline.loaded
+    assert "http://" not in text and "https://" not in text and "url(" not in text and "@import" not in text
+    assert len(outline.pictures) >= 3 and all(outline.pictures)
+    assert "nan" not in re.sub(r"<[^>]*>", " ", text).lower().split()
+
+
+@pytest.mark.parametrize("name", ["wine", "body"])
+def test_numbers_are_the_report_s(name, request):
+    report = request.getfixturevalue(name)
+    (body,) = re.findall(r'<table class="models">.*?<tbody>(.*?)</tbody>', report.to_html(), re.S)
+    rows = re.findall(r"<tr.*?>(.*?)</tr>", body)
+    assert len(rows) == len(report.table)
+    for row, (model, words) in zip(rows, report.in_words().iterrows(), strict=True):
+        cells = [re.sub(r"<small>.*?</small>", "", cell) for cell in re.findall(r"<t[hd].*?>(.*?)</t[hd]>", row)]
+        assert [html.unescape(cell) for cell in cells] == [model, *words]
+
+
+def test_intervals_are_those_of_a_binomial_share(wine):
+    from skked._report_page._findings import intervals
+
+    low, high = intervals(wine.evidence)["student"]["quality"]
+    share, n = wine.table.loc["student", "accuracy"], wine.n_samples
+    error = 1.96 * np.sqrt(share * (1 - share) / n)
+    assert (low, high) == pytest.approx((share - error, share + error), abs=0.02)
+
+
+def test_rows_show_what_teacher_and_student_contribute(wine):
+    from skked._report_page._findings import explained_rows
+
+    student, evidence = wine.evidence.models["student"], wine.evidence
+    for row in explained_rows(evidence, student):
+        cells = evidence.X.iloc[[row.position]]
+        assert row.student == student.predict(cells)[0] and row.truth == evidence.y[row.position]
+        column = list(student.classes_).index(row.student)
+        assert row.score == pytest.approx(student.decision_function(cells)[0, column], abs=1e-5)
+        where = list(evidence.explained.index).index(row.position)
+        np.testing.assert_allclose(row.phi_teacher, evidence.explained_rows(student)[1][where, :, column])
+    text = wine.to_html()
+    assert text.count("<article>") == 5
+    assert f"{row.phi_student[np.abs(row.phi_student).argmax()]:+.2f}" in text
+
+
+def test_disagreement_counts_every_unequal_row(wine):
+    from skked._report_page._findings import disagreement
+
+    student, evidence = wine.evidence.models["student"], wine.evidence
+    pairs = disagreement(evidence, student)
+    unequal = evidence.teacher.predict(evidence.X) != student.predict(evidence.X)
+    assert pairs["rows"].sum() == unequal.sum() > 0
+    assert pairs["student right"].sum() == (student.predict(evidence.X) == evidence.y)[unequal].sum()
+
+
+def test_calibration_of_a_perfect_and_of_a_boastful_model():
+    from skked._report_page._findings import _calibration_error
+
+    chance = np.repeat([0.25, 0.75], 400)
+    true = np.tile([True, False, False, False], 100).tolist() + np.tile([True, True, True, False], 100).tolist()
+    assert _calibration_error(chance, np.array(true), 8) == pytest.approx(0)
+    assert _calibration_error(np.repeat([0.05, 0.95], 400), np.array(true), 8) == pytest.approx(0.2)
+
+
+def test_warnings_are_in_words(body):
+    text = html.unescape(body.to_html(X_train=BODY[BODY["bp"] < 90], notes=["<b>Read</b> me"]))
+    assert "The student is far from its teacher" in text
+    assert "“ridge” reaches an R²" in text
+    assert re.search(r"not like the training rows in bp \(0\.\d\d\)", text)
+    assert "&lt;b&gt;Read" in body.to_html(notes=["<b>Read</b> me"])
+    assert "not like the training rows" not in html.unescape(body.to_html(X_train=BODY[::2]))
+
+
+def test_names_are_escaped(body):
+    text = body.to_html(title="<script>")
+    assert "&lt;bmi&gt; &amp; more" in text and "<bmi>" not in text and "<script>" not in text
+
+
+def test_page_of_a_model_that_explains_nothing(tmp_path):
+    stump = DecisionTreeClassifier(max_depth=1).fit(WINE, CULTIVAR)
+    report = distillation_report({"stump": stump}, WINE, CULTIVAR, n_repeat_timing=1)
+    assert report.to_html(tmp_path / "page.html") is None
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "Superfeatures" not in text and "Where they disagree" not in text
+    Outline(text)
+
+
+def test_bad_input(wine):
+    with pytest.raises(ValueError, match="student to be one of"):
+        wine.to_html(student="nobody")
+    with pytest.raises(ValueError, match="X_train has 3 columns"):
+        wine.to_html(X_train=WINE.iloc[:, :3])
+
+
+def test_drift_of_numbers_categories_and_missing_cells():
+    from skked._report_page._findings import drift
+
+    old = pd.DataFrame({"x": np.arange(500.0), "c": ["a", "b"] * 250, "m": 1.0, "same": np.arange(500) % 7})
+    new = pd.DataFrame({"x": np.arange(500.0) + 250, "c": ["a"] * 500, "m": [1.0, np.nan] * 250, "same": old["same"]})
+    found = drift(old, new)
+    assert found.to_dict() == pytest.approx({"x": 0.5, "c": 0.5, "m": 0.5})
