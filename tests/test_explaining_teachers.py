@@ -226,6 +226,34 @@ def test_pickles_and_seeds(case):
 # networks -----------------------------------------------------------------------------------------------------------
 
 
+def test_network_learns_from_the_labels_alone():
+    rng = np.random.RandomState(0)
+    X = rng.uniform(-2, 2, (800, 4))
+    parts = np.column_stack([X[:, 0] * X[:, 1], np.sin(2 * X[:, 2]) + X[:, 3]])
+    teacher = ExplainingTeacherRegressor([0, 0, 1, 1], "network", max_parameters=600, max_iter=80, random_state=0)
+    teacher.fit(X, parts.sum(axis=1))
+    for group in range(2):
+        assert np.corrcoef(teacher.contributions(X)[:, group], parts[:, group])[0, 1] > 0.95
+    assert 500 < teacher.n_parameters_ <= 600
+    assert not hasattr(teacher.estimator_, "teacher_")
+
+
+def test_network_learns_from_another_teacher():
+    """Half of the labels are wrong; the teacher, who knows better, is worth more than they are."""
+    rng = np.random.RandomState(0)
+    X = rng.normal(size=(400, 6))
+    y = X @ [3, -2, 1, 2, -1, 1] > 0
+    wise = FrozenEstimator(LogisticRegression().fit(X, y))
+    told = np.where(rng.rand(400) < 0.5, rng.rand(400) < 0.5, y)
+    settings = {"superfeatures": [0, 0, 1, 1, 2, 2], "max_iter": 40, "max_parameters": 300, "random_state": 0}
+    alone = ExplainingTeacherClassifier(estimator="network", **settings).fit(X, told)
+    taught = ExplainingTeacherClassifier(estimator="network", teacher=wise, **settings).fit(X, told)
+    assert taught.score(X, y) > max(0.9, alone.score(X, y))
+    assert taught.estimator_.teacher_ is wise.estimator
+    phi = taught.contributions(X)
+    np.testing.assert_allclose(taught.explanation_base_ + phi.sum(axis=1), taught.decision_function(X), atol=1e-10)
+
+
 @pytest.mark.parametrize("estimator", ["boosting", "network"])
 def test_gap_is_said_before_anything_is_fitted(estimator, capsys):
     X, y = load_iris(return_X_y=True)

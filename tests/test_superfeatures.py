@@ -1,7 +1,9 @@
 """Superfeatures: exact counts, planted partitions, honest gaps, and whatever users call superfeatures."""
 
+import json
 import time
 from itertools import product
+from pathlib import Path
 
 import networkx
 import numpy as np
@@ -13,7 +15,7 @@ from scipy.cluster import hierarchy
 from scipy.stats import spearmanr
 from sklearn.base import clone
 from sklearn.cluster import FeatureAgglomeration, KMeans
-from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
@@ -194,6 +196,39 @@ def test_hessian_of_a_relu_network_finds_the_columns_of_each_of_two_properties()
     for method in ("louvain", "hierarchical"):
         fitted = SuperfeatureClustering(2, method=method, affinity="hessian", random_state=0).fit(X, y, teacher=network)
         assert adjusted_rand_score(fitted.labels_, [0, 1, 0, 1, 0, 1]) == 1
+
+
+def two_bits(n, seed):
+    """Twelve shuffled columns; products within each half of them make one bit of the class."""
+    rng = np.random.RandomState(seed)
+    X, order = rng.normal(size=(n, 12)), rng.permutation(12)
+    bits = [(X[:, half : half + 6 : 2] * X[:, half + 1 : half + 6 : 2]).sum(axis=1) > 0 for half in (0, 6)]
+    return X[:, order], 2 * bits[0] + bits[1], np.repeat([0, 1], 6)[order]
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_a_planted_partition_is_found_in_what_a_network_learned():
+    X, y, truth = two_bits(2_000, seed=0)
+    network = MLPClassifier((32,), learning_rate_init=0.01, max_iter=60, tol=1e-3, random_state=0).fit(X, y)
+    for affinity in ("hessian", "interaction"):
+        fitted = SuperfeatureClustering(2, method="louvain", affinity=affinity, random_state=0)
+        assert adjusted_rand_score(fitted.fit(X, y, teacher=network).labels_, truth) == 1, affinity
+
+
+@pytest.mark.parametrize("kind", ["forest", "lightgbm", "xgboost"])
+def test_pairs_that_act_together_are_found_in_trees_of_every_kind(kind):
+    X, y = products()
+    if kind == "forest":
+        teacher = RandomForestRegressor(30, min_samples_leaf=3, random_state=0)
+    else:
+        module = pytest.importorskip(kind)
+        regressor = module.LGBMRegressor if kind == "lightgbm" else module.XGBRegressor
+        silent = {"verbose": -1} if kind == "lightgbm" else {}
+        teacher = regressor(n_estimators=40, n_jobs=1, random_state=0, **silent)
+    teacher.fit(X, y)
+    for method in ("louvain", "hierarchical"):
+        fitted = SuperfeatureClustering(4, method=method, affinity="interaction", random_state=0)
+        assert adjusted_rand_score(fitted.fit(X, teacher=teacher).labels_, PAIRS) == 1
 
 
 # Affinities against other computations.
@@ -538,3 +573,11 @@ def test_gap_judges_the_groups_it_was_given_where_columns_are_categories():
         for labels in (together, apart)
     ]
     assert gaps[0] < 0.05 < 0.5 < gaps[1]
+
+
+def test_page_shows_what_was_measured():
+    from benchmarks.sisters.communities import render
+
+    root = Path(__file__).parents[1]
+    measured = json.loads((root / "benchmarks" / "results" / "communities.json").read_text())
+    assert render(measured) in (root / "docs" / "communities.md").read_text(encoding="utf-8")
