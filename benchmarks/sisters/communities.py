@@ -46,7 +46,7 @@ def two_properties(seed, n_rows=2000):
 def digit_pairs(folder, seed, *, target, n_rows=3000):
     """Two images of digits side by side, at half the resolution, and their pair or sum; pixels without ink left out."""
     X, y, _ = read_table(folder, "mnist_10k")
-    images, digits = X.to_numpy(dtype=np.float64), y.astype(int)
+    images, digits = X.to_numpy(dtype=np.float64), np.array([int(label.removeprefix("d")) for label in y])
     chosen = np.flatnonzero(digits < N_DIGITS)
     images = images[chosen].reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4)).reshape(-1, 196)
     digits = digits[chosen]
