@@ -3,6 +3,7 @@
 import pickle
 import subprocess
 import sys
+from io import StringIO
 
 import joblib
 import numpy as np
@@ -15,7 +16,7 @@ from typer.testing import CliRunner
 import skked
 from skked import _cli
 
-FILES = {"student.skops", "report.csv", "report.txt", "superfeatures.csv", "explanations.csv"}
+FILES = {"student.skops", "report.html", "report.csv", "report.txt", "superfeatures.csv", "explanations.csv"}
 
 
 def run(*arguments, width=100):
@@ -273,6 +274,65 @@ def test_the_task_is_guessed_from_the_target(values, task, tmp_path):
         pd.DataFrame({"x": np.arange(2 * len(y)), "y": y * 2}).to_csv(tmp_path / "t.csv", index=False)
     problem = problem_of_file(tmp_path / "t.csv", target="y", task="auto", drop=[], test_size=0.5, seed=0)
     assert problem.task == task
+
+
+def test_predict_and_explain_read_and_print_tables(distilled, files, tmp_path):
+    student, table = distilled[1] / "student.skops", pd.read_csv(files / "shop.csv")
+    model, known = skked.load(student), table[["age", "income", "colour"]]
+    printed = run("predict", student, files / "shop.csv", "--probabilities")
+    assert printed.exit_code == 0, printed.output
+    found = pd.read_csv(StringIO(printed.stdout), index_col="row")
+    assert list(found["prediction"]) == list(model.predict(known))
+    np.testing.assert_allclose(found[["probability[no]", "probability[yes]"]], model.predict_proba(known), atol=1e-6)
+    runner = CliRunner(env={"TERM": "dumb"})
+    piped = runner.invoke(_cli.app, ["explain", str(student), "-"], input=known.to_csv(index=False))
+    assert piped.exit_code == 0, piped.output
+    explained = pd.read_csv(StringIO(piped.stdout), index_col="row")
+    assert_sums(explained)
+    np.testing.assert_allclose(explained["score"], model.decision_function(known), atol=1e-5)
+    assert run("explain", student, files / "shop.csv", "--out", tmp_path / "why.parquet").exit_code == 0
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "why.parquet"), explained, check_dtype=False)
+
+
+def test_report_measures_a_saved_student_and_writes_a_page(distilled, files, tmp_path):
+    result = run(
+        *("report", distilled[1] / "student.skops", files / "shop.csv", "--target", "bought"),
+        *("--out", tmp_path / "later.html"),
+    )
+    assert result.exit_code == 0, result.output
+    table = pd.read_csv(files / "shop.csv").dropna(subset="bought")
+    model = skked.load(distilled[1] / "student.skops")
+    accuracy = (model.predict(table[["age", "income", "colour"]]) == table["bought"]).mean()
+    assert f"{accuracy:.3f}" in result.stdout and "118 rows" in result.stdout
+    assert f"{accuracy:.3f}<small>" in (tmp_path / "later.html").read_text(encoding="utf-8")
+
+
+def test_export_and_info(distilled, tmp_path):
+    student = distilled[1] / "student.skops"
+    assert run("export", student, tmp_path / "student.py").exit_code == 0
+    compile((tmp_path / "student.py").read_text(encoding="utf-8"), "student.py", "exec")
+    told = run("info", student).stdout
+    model = skked.load(student)
+    assert "KEDClassifier" in told and f"{model.n_parameters_:,}" in told and "no, yes" in told
+    assert all(name in told for name in model.superfeature_names_)
+
+
+def test_errors_about_students_are_one_sentence(distilled, files, tmp_path):
+    student = distilled[1] / "student.skops"
+    pd.DataFrame({"age": [1.0], "incomes": [2.0]}).to_csv(tmp_path / "t.csv", index=False)
+    for arguments, message in [
+        (["predict", distilled[1] / "student.skop", files / "shop.csv"], "Did you mean 'student.skops'?"),
+        (["predict", files / "shop.csv", files / "shop.csv"], "holds no student"),
+        (["explain", student, tmp_path / "t.csv"], "Did you mean 'incomes'?"),
+        (["predict", student, files / "shop.csv", "--out", tmp_path / "x.xlsx"], "named .csv or .parquet"),
+        (["report", student, files / "shop.csv", "--target", "bougth"], "Did you mean 'bought'?"),
+        (["report", student, files / "shop.csv", "--target", "bought", "--teacher", "forest"], "fitted model"),
+        (["export", student, tmp_path / "student.txt"], "named .onnx or .py"),
+    ]:
+        result = run(*arguments)
+        assert result.exit_code == 2, result.output
+        assert message in result.stderr.splitlines()[-1]
+        assert "Traceback" not in result.output
 
 
 def test_help_and_version_are_quick_and_have_examples():

@@ -13,7 +13,8 @@ app = typer.Typer(
     name="skked",
     help="Distil any fitted model into a tiny student that explains itself.",
     epilog="Examples:\n\nskked demo\n\nskked demo --dataset digits --out digits\n\n"
-    "skked distill customers.csv --target churn --out churn",
+    "skked distill customers.csv --target churn --out churn\n\n"
+    "skked explain churn/student.skops new.csv > why.csv",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -43,7 +44,7 @@ Out = Annotated[
     Path | None,
     typer.Option(
         metavar="DIR",
-        help="Folder for student.skops, report.csv, report.txt, superfeatures.csv and explanations.csv. "
+        help="Folder for student.skops, report.html, report.csv, report.txt, superfeatures.csv and explanations.csv. "
         "Nothing is written without it; files of these names in it are replaced.",
     ),
 ]
@@ -55,6 +56,14 @@ Row = Annotated[
     int | None, typer.Option(min=0, help="Which held-out row to explain; by default the least certain class.")
 ]
 Debug = Annotated[bool, typer.Option("--debug", help="Print the traceback of an error.")]
+
+Student = Annotated[Path, typer.Argument(metavar="STUDENT", help="A student.skops that skked wrote.")]
+Rows = Annotated[
+    Path, typer.Argument(metavar="TABLE", help="A csv, tsv or parquet file; - reads csv from the standard input.")
+]
+File = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="A csv or parquet file to write; by default csv is printed.")
+]
 
 
 def main():
@@ -163,3 +172,98 @@ def distill(
             row=row,
             out=out,
         )
+
+
+@app.command(
+    epilog="Examples:\n\nskked predict churn/student.skops new.csv > predicted.csv\n\n"
+    "cat new.csv | skked predict churn/student.skops - --probabilities\n\n"
+    "skked predict churn/student.skops new.parquet --out predicted.parquet"
+)
+def predict(
+    student: Student,
+    table: Rows,
+    out: File = None,
+    probabilities: Annotated[bool, typer.Option("--probabilities", help="Add a column per class.")] = False,
+    debug: Debug = False,
+):
+    """Predict rows of a table by a saved student.
+
+    Columns are found by name; others may be there. One line per row, in the order of the table.
+    """
+    with one_sentence_errors(debug):
+        from skked._cli import _students
+
+        model = _students.saved_student(student)
+        X, _ = _students.rows_of(table, model)
+        _students.write_table(_students.predictions(model, X, probabilities=probabilities), out)
+
+
+@app.command(
+    epilog="Examples:\n\nskked explain churn/student.skops new.csv > why.csv\n\n"
+    "cat new.csv | skked explain churn/student.skops - --out why.parquet"
+)
+def explain(student: Student, table: Rows, out: File = None, debug: Debug = False):
+    """Say for rows of a table what each superfeature contributes to the prediction.
+
+    One line per row: the prediction, the base, the contributions phi, and the score, which is their sum: log-odds of
+    the second of two classes, the score of the predicted one of more (both in nats), or the predicted number.
+    """
+    with one_sentence_errors(debug):
+        from skked._cli import _students
+
+        model = _students.saved_student(student)
+        X, _ = _students.rows_of(table, model)
+        _students.write_table(_students.explanations(model, X), out)
+
+
+@app.command(
+    epilog="Examples:\n\nskked report churn/student.skops later.csv --target churn\n\n"
+    "skked report churn/student.skops later.csv --target churn --teacher my_model.joblib --out later.html"
+)
+def report(
+    student: Student,
+    table: Rows,
+    target: Annotated[str, typer.Option(metavar="COLUMN", help="Column that holds the truth.")],
+    teacher: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Pickle or joblib file of the fitted teacher, to compare with. Loading a pickle runs the code in it: "
+            "give only files that you made or trust.",
+        ),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="An html file to write as well.")] = None,
+    debug: Debug = False,
+):
+    """Measure a saved student on rows that it has not seen, and write the report as a page.
+
+    A saved student leaves its teacher behind; with --teacher the two are compared.
+    """
+    with one_sentence_errors(debug):
+        from skked._cli import _students
+
+        _students.report_on(_students.saved_student(student), table, target=target, teacher=teacher, out=out)
+
+
+@app.command(
+    epilog="Examples:\n\nskked export churn/student.skops churn.onnx\n\nskked export churn/student.skops churn.py"
+)
+def export(
+    student: Student,
+    out: Annotated[Path, typer.Argument(metavar="FILE", help="A file named .onnx, or .py for plain Python.")],
+    debug: Debug = False,
+):
+    """Write a saved student as an ONNX graph, or as one Python file that needs numpy alone."""
+    with one_sentence_errors(debug):
+        from skked._cli import _students
+
+        _students.export(_students.saved_student(student), out)
+
+
+@app.command(epilog="Example:\n\nskked info churn/student.skops")
+def info(student: Student, debug: Debug = False):
+    """Print what a file of a student holds: its size, classes, and superfeatures."""
+    with one_sentence_errors(debug):
+        from skked._cli import _students
+
+        _students.show_student(_students.saved_student(student), student)

@@ -9,7 +9,7 @@ from skked._cli._errors import UserError
 from skked._cli._printing import show
 from skked._export import save
 
-FILES = ("student.skops", "report.csv", "report.txt", "superfeatures.csv", "explanations.csv")
+FILES = ("student.skops", "report.html", "report.csv", "report.txt", "superfeatures.csv", "explanations.csv")
 
 
 def prepare_folder(out):
@@ -51,6 +51,13 @@ def save_all(comparison, out, row):
     names = [student.superfeature_names_[label] for label in student.superfeature_labels_]
     superfeatures = pd.DataFrame({"superfeature": names, "column": student.feature_names_in_})
     save(student, out / "student.skops")
+    comparison.report.to_html(
+        out / "report.html",
+        student="KED",
+        title=f"{comparison.problem.name}: {comparison.problem.target}",
+        X_train=comparison.problem.train,
+        notes=[*comparison.problem.notes, *comparison.warnings],
+    )
     comparison.report.to_dataframe().to_csv(out / "report.csv")
     (out / "report.txt").write_text(_as_text(comparison, row), encoding="utf-8")
     superfeatures.to_csv(out / "superfeatures.csv", index=False)

@@ -68,23 +68,25 @@ def intervals(evidence, seed=0):
     weight = np.ones(n) if evidence.weight is None else np.asarray(evidence.weight, dtype=float)
     predicted = {name: model.predict(evidence.X) for name, model in evidence.models.items()}
     of_teacher = None if evidence.teacher is None else evidence.teacher.predict(evidence.X)
-    measure = _shares if evidence.is_classification else _explained_variances
-    resamples = [weight * np.bincount(generator.randint(n, size=n), minlength=n) for _ in range(N_RESAMPLES)]
-    found = {}
-    for name, model in evidence.models.items():
-        found[name] = {"quality": _middle(measure(evidence.y, predicted[name], resamples))}
-        if of_teacher is not None and model is not evidence.teacher:
-            found[name]["agreement"] = _middle(measure(of_teacher, predicted[name], resamples))
+    measure = _share if evidence.is_classification else r2_score
+    asked = {(name, "quality"): (evidence.y, answer) for name, answer in predicted.items()}
+    if of_teacher is not None:
+        others = [name for name, model in evidence.models.items() if model is not evidence.teacher]
+        asked |= {(name, "agreement"): (of_teacher, predicted[name]) for name in others}
+    values = {key: [] for key in asked}
+    for _ in range(N_RESAMPLES):
+        drawn = weight * np.bincount(generator.randint(n, size=n), minlength=n)
+        if drawn.any():
+            for key, (truth, answer) in asked.items():
+                values[key].append(measure(truth, answer, sample_weight=drawn))
+    found = {name: {} for name in predicted}
+    for (name, what), resampled in values.items():
+        found[name][what] = _middle(resampled)
     return found
 
 
-def _shares(truth, predicted, resamples):
-    same = np.asarray(truth == predicted)
-    return [np.average(same, weights=weight) if weight.any() else np.nan for weight in resamples]
-
-
-def _explained_variances(truth, predicted, resamples):
-    return [r2_score(truth, predicted, sample_weight=weight) if weight.any() else np.nan for weight in resamples]
+def _share(truth, predicted, sample_weight):
+    return np.average(truth == predicted, weights=sample_weight)
 
 
 def _middle(values):

@@ -93,12 +93,11 @@ def _explains(model):
 
 
 def _head(report, name, model, title):
-    teacher = f"{_class_name(report.evidence.teacher)}, the teacher, " if report.evidence.teacher is not None else "It "
-    size = report.table.loc[name]
-    words = f"{teacher}was distilled into “{name}”, a {_class_name(model)}"
-    if not np.isnan(size["n_parameters"]):
-        words += f" of {size['n_parameters']:,.0f} parameters"
-    words += f" and {size['bytes']:,.0f} bytes."
+    size, taught = report.table.loc[name], report.evidence.teacher not in (None, model)
+    start = f"{_class_name(report.evidence.teacher)}, the teacher, was distilled into “{name}”," if taught else ""
+    words = f"{start or f'“{name}” is'} a {_class_name(model)}"
+    parameters = "" if np.isnan(size["n_parameters"]) else f"{size['n_parameters']:,.0f} parameters and "
+    words += f" of {parameters}{size['bytes']:,.0f} bytes."
     if "teacher" in report.table.index:
         words += f" The teacher has {report.table.loc['teacher', 'bytes']:,.0f} bytes."
     if hasattr(model, "superfeature_names_"):
@@ -137,19 +136,16 @@ def _models(report, subject):
             cells.append(cell)
         rows.append([name, *cells])
     likeness = (
-        "Agreement is the share of rows for which a model predicts the same class as the teacher"
+        "Agreement is the share of rows for which a model predicts the same class as the teacher. "
         if report.evidence.is_classification
-        else "Agreement is the R² of a model's predictions against the teacher's"
+        else "Agreement is the R² of a model's predictions against the teacher's. "
     )
-    explained = (
-        "; explanation agreement the mean cosine of its contributions and the teacher's Shapley values"
-        if "explanation_agreement" in words
-        else ""
-    )
+    explained = "Explanation agreement is the mean cosine of a model's contributions and the teacher's Shapley values. "
+    meaning = (likeness if "agreement" in words else "") + (explained if "explanation_agreement" in words else "")
     return (
         "<section><h2>The models</h2>"
         + table(["", *(_HEADERS[column] for column in words)], rows, kind="models", subject=subject)
-        + f'<p class="soft">{likeness}{explained}. Small numbers: 95 % intervals, from resampling the rows. Bytes are '
+        + f'<p class="soft">{meaning}Small numbers: 95 % intervals, from resampling the rows. Bytes are '
         f"those of the pickle; times are medians of {report.n_repeat_timing} calls of predict.</p></section>"
     )
 

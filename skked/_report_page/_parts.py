@@ -98,7 +98,9 @@ def number_format(values, *, signed):
     """
     largest = np.abs(values).max()
     digits = 2 if largest == 0 else int(np.clip(2 - np.floor(np.log10(largest)), 0, 8))
-    return f"{{:{'+' if signed else ''},.{digits}f}}".format
+    form = f"{{:{'+' if signed else ''},.{digits}f}}"
+    # Adding zero turns a negative zero into a positive one.
+    return lambda value: form.format(round(value, digits) + 0.0)
 
 
 def figure(picture, caption, keys=()):

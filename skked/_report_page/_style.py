@@ -23,7 +23,7 @@ table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabul
 th, td { padding: .32rem .7rem .32rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--rule) }
 thead th { color: var(--soft); font-weight: 600; vertical-align: bottom }
 .number { text-align: right } td.number { white-space: nowrap }
-.number small { display: block; color: var(--soft); font-size: .78rem }
+.number small { display: block; font-weight: 400; color: var(--soft); font-size: .78rem }
 tr.subject { background: var(--shade); font-weight: 600 }
 .models th { max-width: 7rem }
 .models th:first-child { position: sticky; left: 0; background: inherit; min-width: 6.5rem }
