@@ -14,10 +14,10 @@ from skked._table import take_rows
 
 LOSS_PARAMETERS = ("distillation_weight", "explanation_weight", "temperature", "explanation_temperature")
 """Candidates that differ in nothing else train in one run."""
-ROWS = 4000
+ROWS = 2500
 """Rows that a candidate is trained on at most."""
-EPOCHS, BATCHES = 60, 20
-"""Epochs of a candidate, and batches of an epoch."""
+EPOCHS, EPOCHS_OF_MANY, BATCHES = 60, 30, 20
+"""Epochs of a candidate, on fewer rows than that and on so many, and batches of an epoch."""
 CHIMERAS_PER_ROW = 2
 """Chimeras that a candidate sees per row."""
 COMMITTEE_EPOCHS, COMMITTEE_CHIMERAS = 100, 5
@@ -174,7 +174,7 @@ class Search:
             labels,
             materials,
             self._columns(first, labels),
-            epochs=EPOCHS,
+            epochs=EPOCHS if n_rows < ROWS else EPOCHS_OF_MANY,
             batch_size=max(1, -(-n_rows // BATCHES)),
             per_row=CHIMERAS_PER_ROW,
         )

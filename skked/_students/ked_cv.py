@@ -14,8 +14,8 @@ from skked._students.ked import KEDClassifier, KEDRegressor
 from skked._superfeatures import SuperfeatureClustering
 from skked._validation import Interval, StrOptions
 
-COMMITTEE_WEIGHT = 0.9
-"""λ of the student that a committee teaches."""
+COMMITTEE_WEIGHT, COMMITTEE_ROWS = 0.9, 5000
+"""λ of the student that a committee teaches, and rows beyond which there is none: such students differ little."""
 N_SPLITS = 5
 """Folds of the search where the teacher was not cross-fitted."""
 
@@ -132,7 +132,7 @@ class SearchedStudent(ExplainingStudent):
         self._say(f"chose {self.best_params_} of {len(points)} candidates, score {self.best_score_:.4g}")
         best = np.argsort(-scores.mean(axis=1), kind="stable")[: self.committee_size]
         self._committee = []
-        if len(best) > 1:
+        if len(best) > 1 and len(problem) <= COMMITTEE_ROWS:
             self._committee = search.committee(
                 *([things[i] for i in best] for things in (students, groupings, curricula))
             )
@@ -218,7 +218,7 @@ class KEDClassifierCV(SearchedStudent, StudentClassifier):
         What to choose by, a scorer of scikit-learn; None is the log-loss.
     committee_size : int, default=6
         So many of the best candidates are trained on all rows, and the chosen student learns their mean score in place
-        of the teacher's, with a distillation weight of 0.9. 1 leaves it to the teacher.
+        of the teacher's, with a distillation weight of 0.9. 1 leaves it to the teacher, as do more than 5,000 rows.
     superfeatures : "auto", int, array-like, dict or clusterer, default="auto"
         Superfeatures of the candidates, where `param_grid` does not say. In the default grid, superfeatures given here
         take the place of the automatic ones.
@@ -304,7 +304,7 @@ class KEDClassifierCV(SearchedStudent, StudentClassifier):
     A fold of the search is judged by rows that its candidates did not see, and its chimeras are labelled by the
     teacher of that fold, which did not see them either. The soft targets of the rows that candidates learn from come
     from the teachers of the other folds, which did; so the scores are a little too good, for candidates that listen to
-    the teacher more than for others. Candidates are trained on 4,000 rows at most, and for fewer epochs than the
+    the teacher more than for others. Candidates are trained on 2,500 rows at most, and for fewer epochs than the
     chosen student.
 
     Dense candidates that were not taught explanations get their heads afterwards: the teacher's contributions are
@@ -399,7 +399,7 @@ class KEDRegressorCV(SearchedStudent, StudentRegressor):
         What to choose by, a scorer of scikit-learn; None is the squared error.
     committee_size : int, default=6
         So many of the best candidates are trained on all rows, and the chosen student learns their mean score in place
-        of the teacher's, with a distillation weight of 0.9. 1 leaves it to the teacher.
+        of the teacher's, with a distillation weight of 0.9. 1 leaves it to the teacher, as do more than 5,000 rows.
     superfeatures : "auto", int, array-like, dict or clusterer, default="auto"
         Superfeatures of the candidates, where `param_grid` does not say. In the default grid, superfeatures given here
         take the place of the automatic ones.
@@ -481,7 +481,7 @@ class KEDRegressorCV(SearchedStudent, StudentRegressor):
     A fold of the search is judged by rows that its candidates did not see, and its chimeras are labelled by the
     teacher of that fold, which did not see them either. The soft targets of the rows that candidates learn from come
     from the teachers of the other folds, which did; so the scores are a little too good, for candidates that listen to
-    the teacher more than for others. Candidates are trained on 4,000 rows at most, and for fewer epochs than the
+    the teacher more than for others. Candidates are trained on 2,500 rows at most, and for fewer epochs than the
     chosen student.
 
     Dense candidates that were not taught explanations get their heads afterwards: the teacher's contributions are
