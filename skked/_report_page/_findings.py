@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from sklearn.base import is_classifier
 from sklearn.calibration import calibration_curve
-from sklearn.metrics import r2_score
 
 from skked._table import n_rows, take_rows
 
@@ -68,25 +67,39 @@ def intervals(evidence, seed=0):
     weight = np.ones(n) if evidence.weight is None else np.asarray(evidence.weight, dtype=float)
     predicted = {name: model.predict(evidence.X) for name, model in evidence.models.items()}
     of_teacher = None if evidence.teacher is None else evidence.teacher.predict(evidence.X)
-    measure = _share if evidence.is_classification else r2_score
-    asked = {(name, "quality"): (evidence.y, answer) for name, answer in predicted.items()}
+    score = _share if evidence.is_classification else _explained_variance
+    asked = {(name, "quality"): score(evidence.y, answer) for name, answer in predicted.items()}
     if of_teacher is not None:
         others = [name for name, model in evidence.models.items() if model is not evidence.teacher]
-        asked |= {(name, "agreement"): (of_teacher, predicted[name]) for name in others}
+        asked |= {(name, "agreement"): score(of_teacher, predicted[name]) for name in others}
     values = {key: [] for key in asked}
     for _ in range(N_RESAMPLES):
         drawn = weight * np.bincount(generator.randint(n, size=n), minlength=n)
         if drawn.any():
-            for key, (truth, answer) in asked.items():
-                values[key].append(measure(truth, answer, sample_weight=drawn))
+            for key, of_rows in asked.items():
+                values[key].append(of_rows(drawn))
     found = {name: {} for name in predicted}
     for (name, what), resampled in values.items():
         found[name][what] = _middle(resampled)
     return found
 
 
-def _share(truth, predicted, sample_weight):
-    return np.average(truth == predicted, weights=sample_weight)
+def _share(truth, predicted):
+    """The share of equal answers, as a function of the weights of the rows."""
+    same = np.asarray(truth == predicted, dtype=float)
+    return lambda weight: weight @ same / weight.sum()
+
+
+def _explained_variance(truth, predicted):
+    """R², as a function of the weights of the rows; NaN where the truth is constant."""
+    truth = np.asarray(truth, dtype=float)
+    error, centred = (truth - predicted) ** 2, truth - truth.mean()
+
+    def of_rows(weight):
+        spread = weight @ centred**2 - (weight @ centred) ** 2 / weight.sum()
+        return 1 - weight @ error / spread if spread > 0 else np.nan
+
+    return of_rows
 
 
 def _middle(values):
