@@ -1,6 +1,8 @@
 """e2KD: the loss against an oracle, gradients against differences, and what the student promises."""
 
+import json
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -268,3 +270,11 @@ def test_other_tables_and_settings():
 def test_bad_settings(parameters, rows, message):
     with pytest.raises(ValueError, match=message):
         E2KDClassifier(**{"teacher": TEACHER, **QUICK, **parameters}).fit(rows, Y)
+
+
+def test_page_shows_what_the_benchmark_wrote():
+    from benchmarks.sisters.e2kd import render
+
+    root = Path(__file__).parents[1]
+    tables = render(json.loads((root / "benchmarks" / "results" / "e2kd.json").read_text()))
+    assert tables in (root / "docs" / "e2kd.md").read_text(encoding="utf-8")
