@@ -1,0 +1,21 @@
+"""The reference is complete, and every page of the guide can be found."""
+
+import re
+from fnmatch import fnmatch
+from pathlib import Path
+
+import skked
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def test_every_public_name_is_in_the_reference_once():
+    listed = re.findall(r"^   (\w+)$", (DOCS / "api.md").read_text(encoding="utf-8"), re.M)
+    assert sorted(listed) == list(skked.__all__)
+
+
+def test_every_page_is_in_a_table_of_contents():
+    blocks = re.findall(r"```\{toctree\}\n(.*?)```", (DOCS / "index.md").read_text(encoding="utf-8"), re.S)
+    entries = [line for block in blocks for line in block.splitlines() if line and not line.startswith(":")]
+    lost = [page.stem for page in DOCS.glob("*.md") if not any(fnmatch(page.stem, entry) for entry in entries)]
+    assert lost == ["index"]
