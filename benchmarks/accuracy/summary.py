@@ -104,12 +104,13 @@ def draw(scores, facts, path):
     order = differences(scores, facts, "CV").groupby("table").mean().sort_values().index
     figure, axes = plt.subplots(1, len(models), figsize=(11, 0.26 * len(order) + 1.2), sharey=True, sharex=True)
     for ax, model in zip(axes, models, strict=True):
+        mean = differences(scores, facts, model).mean()
         ahead = differences(scores, facts, model).clip(-10, 10)
         place = {table: number for number, table in enumerate(order)}
         ax.axvline(0, color="0.6", lw=1)
         ax.plot(ahead, [place[t] for t in ahead.index.get_level_values("table")], "o", ms=4, alpha=0.5, mew=0)
         ax.plot(ahead.groupby("table").mean().loc[order], range(len(order)), "|", ms=11, color="k")
-        ax.set(title=f"{model}: {ahead.mean():+.2f}", xlabel="points ahead of KD")
+        ax.set(title=f"{model}: {mean:+.2f}", xlabel="points ahead of KD")
     axes[0].set_yticks(range(len(order)), order)
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
