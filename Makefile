@@ -24,5 +24,4 @@ bench:
 	$(PYTHON) -m benchmarks.tables.run --data "$$SKKED_DATA"
 
 docs:
-	$(PYTHON) -m pytest tests/test_readme.py tests/test_docs.py
 	$(PYTHON) -m sphinx -W --keep-going -b html docs docs/_build/html
