@@ -14,6 +14,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "skked"
 html_static_path = []
 html_show_sourcelink = False
+html_sidebars = {"**": []}
 html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False, "secondary_sidebar_items": ["page-toc"]}
 
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence"]
