@@ -44,6 +44,14 @@ def test_a_committee_teaches_the_chosen_student(wine):
     assert not hasattr(fitted[1], "_committee")
 
 
+def test_frames_with_names_raise_no_warning():
+    X, y = load_wine(return_X_y=True, as_frame=True)
+    searched = KEDClassifierCV(LogisticRegression(max_iter=5000), param_grid={"temperature": [1.0, 3.0]}, **QUICK)
+    searched.fit(X, y)
+    assert searched.feature_names_in_.tolist() == X.columns.tolist()
+    assert set(searched.superfeature_labels_) == set(range(len(searched.superfeature_names_)))
+
+
 def test_results_are_laid_out_as_in_a_grid_search(wine):
     searched = KEDClassifierCV(LogisticRegression(max_iter=5000), param_grid=GRID, **QUICK).fit(*wine)
     results = searched.cv_results_

@@ -103,7 +103,8 @@ class SearchedStudent(ExplainingStudent):
         for point in points:
             student = self._student(**shared).set_params(**point)
             student._validate_params()
-            student.n_features_in_ = self.n_features_in_
+            seen = {name: vars(self)[name] for name in ("n_features_in_", "feature_names_in_") if name in vars(self)}
+            vars(student).update(seen)
             students.append(student)
         return points, students
 
