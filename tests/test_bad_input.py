@@ -426,7 +426,7 @@ for _name, _value in (
         **{_name: _value},
     )
 
-refuse_fit("budget", ValueError, r"max_parameters=4 is too small.*at least \d", max_parameters=4)
+refuse_fit("budget", ValueError, r"max_parameters=3 is too small.*at least \d", max_parameters=3)
 refuse_fit(
     "budget-of-three-groups",
     ValueError,
@@ -440,7 +440,7 @@ refuse_fit(
     ValueError,
     "too small.*at least",
     students=EXPLAINING,
-    max_parameters=8,
+    max_parameters=5,
     superfeatures=[0, 1, 2],
     network="heads",
 )
