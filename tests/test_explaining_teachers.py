@@ -139,8 +139,9 @@ def test_contributions_are_shapley_values(case, engine):
     phi = explanation.phi
     phi = phi[..., 1] - phi[..., 0] if phi.shape[2] == 2 else phi
     expected = teacher.contributions(rows)
+    exact = 1e-6 if case.name.startswith("network") else 1e-10  # networks read large tables in single precision
     np.testing.assert_allclose(
-        phi.reshape(expected.shape), expected, rtol=0, atol=1e-10 * max(1, np.abs(expected).max())
+        phi.reshape(expected.shape), expected, rtol=0, atol=exact * max(1, np.abs(expected).max())
     )
 
 
