@@ -1,6 +1,8 @@
 """XDistillation: the loss against an oracle, the code and its decoder, and what the student promises."""
 
+import json
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -163,3 +165,11 @@ def test_rows_without_labels_teach():
 def test_bad_settings(parameters, message):
     with pytest.raises(ValueError, match=message):
         XDistillationClassifier(**{"teacher": TEACHER, "superfeatures": GROUPS, **QUICK, **parameters}).fit(X, Y)
+
+
+def test_page_shows_what_the_benchmark_wrote():
+    from benchmarks.sisters.xdistillation import render
+
+    root = Path(__file__).parents[1]
+    tables = render(json.loads((root / "benchmarks" / "results" / "xdistillation.json").read_text()))
+    assert tables in (root / "docs" / "xdistillation.md").read_text(encoding="utf-8")
