@@ -154,7 +154,7 @@ def test_ctrl_c_leaves_no_processes():
         text=True,
     )
     try:
-        assert running.stdout.readline().strip() == "fitting"
+        assert running.stdout.readline().startswith("fitting")  # both may say it at once
         assert len(processes_of(running.pid)) > 1
         os.kill(running.pid, signal.SIGINT)
         assert running.wait(timeout=20) != 0
