@@ -120,7 +120,7 @@ class GenerationsClassifier(PredictsClasses, BaseEstimator):
     >>> family = GenerationsClassifier(3, max_parameters=100, max_iter=40, random_state=0).fit(X, y)
     >>> len(family.generations_), family.generation_scores_.shape
     (3, (3,))
-    >>> family.score(X, y) > 0.9
+    >>> family.score(X, y) > 0.8
     True
     """
 
