@@ -74,7 +74,7 @@ def students(task, **common):
     }
 
 
-def quality(model, X, y, task, classes=None):
+def quality(model, X, y, task):
     """Accuracy and log-loss in nats, or R²."""
     if task == "regression":
         return {"score": float(r2_score(y, model.predict(X)))}

@@ -29,7 +29,7 @@ def read(path):
     return scores.loc[complete], facts.loc[complete], runs.set_index([*CELL, "model"])
 
 
-def differences(scores, facts, model, baseline="KD"):
+def differences(scores, model, baseline="KD"):
     """Points that a model is ahead, clipped at ±20 so that one table cannot decide a mean."""
     return (scores[model] - scores[baseline]).clip(-20, 20)
 
@@ -44,7 +44,7 @@ def interval(values, repeats=2000):
     return np.percentile(means, [2.5, 97.5])
 
 
-def compared(scores, facts):
+def compared(scores):
     """Against KD: mean difference with its interval, wins, ties, losses and the worst cell, by rows and budget."""
     lines = ["| rows, budget | cells | student | mean − KD | 95 % interval | wins, ties, losses | worst cell |"]
     lines.append("|---|---|---|---|---|---|---|")
@@ -52,7 +52,7 @@ def compared(scores, facts):
     for rows, budget in settings:
         some = scores if rows == "all" else scores.xs((rows, budget), level=("rows", "budget"), drop_level=False)
         for model in ["plain", "KD + chimeras", "KED", "heads", "CV"]:
-            ahead = differences(some, facts, model)
+            ahead = differences(some, model)
             low, high = interval(ahead)
             wins, losses = int((ahead > TIE).sum()), int((ahead < -TIE).sum())
             worst = ahead.idxmin()
@@ -93,7 +93,7 @@ def retention(scores, facts):
     return "\n".join(lines)
 
 
-def draw(scores, facts, path):
+def draw(scores, path):
     """Differences to KD per table, one panel per student."""
     import matplotlib
 
@@ -101,11 +101,11 @@ def draw(scores, facts, path):
     import matplotlib.pyplot as plt
 
     models = ["KD + chimeras", "KED", "heads", "CV"]
-    order = differences(scores, facts, "CV").groupby("table").mean().sort_values().index
+    order = differences(scores, "CV").groupby("table").mean().sort_values().index
     figure, axes = plt.subplots(1, len(models), figsize=(11, 0.26 * len(order) + 1.2), sharey=True, sharex=True)
     for ax, model in zip(axes, models, strict=True):
-        mean = differences(scores, facts, model).mean()
-        ahead = differences(scores, facts, model).clip(-10, 10)
+        mean = differences(scores, model).mean()
+        ahead = differences(scores, model).clip(-10, 10)
         place = {table: number for number, table in enumerate(order)}
         ax.axvline(0, color="0.6", lw=1)
         ax.plot(ahead, [place[t] for t in ahead.index.get_level_values("table")], "o", ms=4, alpha=0.5, mew=0)
@@ -120,7 +120,7 @@ def draw(scores, facts, path):
 def render(path):
     """All tables as Markdown."""
     scores, facts, _ = read(path)
-    parts = [compared(scores, facts), retention(scores, facts), by_table(scores, facts)]
+    parts = [compared(scores), retention(scores, facts), by_table(scores, facts)]
     return "\n\n".join(parts)
 
 
@@ -135,8 +135,8 @@ def main():
     if page.exists():
         before, rest = page.read_text().split(begin)
         page.write_text(before + begin + "\n" + text + "\n\n" + end + rest.split(end)[1])
-    scores, facts, _ = read(options.file)
-    draw(scores, facts, DOCS / "results-accuracy.svg")
+    scores, _, _ = read(options.file)
+    draw(scores, DOCS / "results-accuracy.svg")
 
 
 if __name__ == "__main__":

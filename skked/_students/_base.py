@@ -83,6 +83,8 @@ class DistilledStudent(TransformerMixin, BaseEstimator):
         "random_state": ["random_state"],
     }
 
+    max_features = "auto"  # of students that have no such parameter
+
     def fit(self, X, y, sample_weight=None, X_unlabelled=None):
         """Fit the teacher and distil it into the student.
 
@@ -235,7 +237,7 @@ class DistilledStudent(TransformerMixin, BaseEstimator):
 
     def _n_read(self, n_encoded, n_outputs):
         budget = self.max_parameters if self.hidden_layer_sizes is None else None
-        return n_columns_read(getattr(self, "max_features", "auto"), n_encoded, budget, n_outputs)
+        return n_columns_read(self.max_features, n_encoded, budget, n_outputs)
 
     def _network_of(self, trained, architecture, n_superfeatures, material):
         """Trained weights as a network in units of the target."""

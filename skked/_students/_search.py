@@ -100,23 +100,18 @@ class Search:
         ndarray of shape (n_students, n_folds)
         """
         runs = _runs(students, curricula)
-        chimeric = {}
+        materials = {}
         for first in (run[0] for run in runs):
-            key = id(curricula[first])
-            if key not in chimeric:
-                chimeric[key] = self._chimeras(students[first], groupings[first].labels, curricula[first].base)
+            if id(curricula[first]) not in materials:
+                materials[id(curricula[first])] = self._materials(students[first], groupings[first], curricula[first])
         narrow = [run[0] for run in runs if self._is_narrow(students[run[0]])]
         if narrow:
-            curriculum = curricula[narrow[0]]
-            material, materials = self._materials(curriculum, chimeric[id(curriculum)])
             device = students[narrow[0]].device
-            self.worth = [column_worth(part, seed=self.seed, device=device) for part in (material, *materials)]
+            parts = materials[id(curricula[narrow[0]])]
+            self.worth = [column_worth(part, seed=self.seed, device=device) for part in parts]
         jobs = (
             delayed(self._run)(
-                [students[i] for i in run],
-                groupings[run[0]].labels,
-                curricula[run[0]],
-                chimeric[id(curricula[run[0]])],
+                [students[i] for i in run], groupings[run[0]].labels, materials[id(curricula[run[0]])][1:]
             )
             for run in runs
         )
@@ -126,7 +121,7 @@ class Search:
         return scores
 
     def committee(self, students, groupings, curricula):
-        """Students of different layouts trained on all rows, for fewer epochs than one that stays.
+        """Some of the students scored, trained on all rows, for fewer epochs than one that stays.
 
         Parameters
         ----------
@@ -141,17 +136,12 @@ class Search:
         for run in _runs(students, curricula):
             first, curriculum = students[run[0]], curricula[run[0]]
             labels = groupings[run[0]].labels
-            material, _ = self._materials(curriculum, [])
-            encoded = labels[self.encoder.columns_]
-            columns = np.arange(len(encoded))
-            if self._is_narrow(first):
-                n_read = first._n_read(len(encoded), self.n_outputs)
-                columns = best_columns(self._worth_on_all_rows(material, first.device), n_read, encoded)
+            material = self._material(curriculum)
             trained = self._together(
                 [students[i] for i in run],
                 labels,
                 [material],
-                [columns],
+                [self._columns(first, labels)],
                 epochs=COMMITTEE_EPOCHS,
                 batch_size=first._batch_size(len(material.rows)),
                 per_row=COMMITTEE_CHIMERAS,
@@ -159,21 +149,15 @@ class Search:
             networks += [network for (network,) in trained]
         return networks
 
-    def _worth_on_all_rows(self, material, device):
-        if not self.worth:
-            self.worth = [column_worth(material, seed=self.seed, device=device)]
-        return self.worth[0]
-
-    def _run(self, students, labels, curriculum, chimeric):
+    def _run(self, students, labels, materials):
         """Scores of students of one layout: their networks are trained together, fold by fold and side by side."""
         first = students[0]
-        _, materials = self._materials(curriculum, chimeric)
         n_rows = min(len(part.real) for part in materials)
         networks = self._together(
             students,
             labels,
             materials,
-            self._columns(first, labels),
+            self._columns_of_folds(first, labels),
             epochs=EPOCHS if n_rows < ROWS else EPOCHS_OF_MANY,
             batch_size=max(1, -(-n_rows // BATCHES)),
             per_row=CHIMERAS_PER_ROW,
@@ -249,34 +233,45 @@ class Search:
             lessons.append(on_one_base([tutors.lesson(fold.teacher, mixed)], base))
         return lessons
 
-    def _materials(self, curriculum, chimeric):
-        """What students are trained on: that of all rows, and that of each fold."""
-        from skked._students._targets import material_of, training_set
+    def _material(self, curriculum):
+        """What students of all rows are trained on."""
+        from skked._students._targets import material_of
 
-        material = material_of(self.problem, curriculum, self.encoder)
-        return material, [
+        return material_of(self.problem, curriculum, self.encoder)
+
+    def _materials(self, student, grouping, curriculum):
+        """What students are trained on: that of all rows, then that of each fold."""
+        from skked._students._targets import training_set
+
+        material = self._material(curriculum)
+        return [material] + [
             replace(
                 material,
                 real=material.real.take(fold.train),
                 unlabelled=None,
                 chimeric=None if lesson is None else training_set(lesson, self.encoder, material.scale),
             )
-            for fold, lesson in zip(self.folds, chimeric, strict=False)
+            for fold, lesson in zip(self.folds, self._chimeras(student, grouping.labels, curriculum.base), strict=True)
         ]
 
     def _is_narrow(self, student):
         return student._n_read(len(self.encoder.columns_), self.n_outputs) < len(self.encoder.columns_)
 
     def _columns(self, student, labels):
-        """Encoded columns that the student reads in each fold, as many of each superfeature as it reads in the end."""
-        n_encoded = len(self.encoder.columns_)
-        if not self._is_narrow(student):
-            return [np.arange(n_encoded)] * len(self.folds)
-        every, *by_fold = self.worth
+        """Encoded columns that the student reads in the end."""
         encoded = labels[self.encoder.columns_]
-        n_read = student._n_read(n_encoded, self.n_outputs)
-        quota = np.bincount(encoded[best_columns(every, n_read, encoded)], minlength=labels.max() + 1)
-        return [best_by_quota(worth, quota, encoded) for worth in by_fold]
+        if not self._is_narrow(student):
+            return np.arange(len(encoded))
+        return best_columns(self.worth[0], student._n_read(len(encoded), self.n_outputs), encoded)
+
+    def _columns_of_folds(self, student, labels):
+        """Encoded columns that the student reads in each fold, as many of each superfeature as it reads in the end."""
+        columns = self._columns(student, labels)
+        if not self._is_narrow(student):
+            return [columns] * len(self.folds)
+        encoded = labels[self.encoder.columns_]
+        quota = np.bincount(encoded[columns], minlength=labels.max() + 1)
+        return [best_by_quota(worth, quota, encoded) for worth in self.worth[1:]]
 
     def _score(self, student, network, fold):
         shell = student._with_network(network, self.encoder, self.problem)

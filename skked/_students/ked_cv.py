@@ -80,7 +80,7 @@ class SearchedStudent(ExplainingStudent):
 
     # what the template reads; the candidates have their own
     network, distillation_weight, explanation_weight = "heads", 1.0, 1.0
-    early_stopping, warm_start, hidden_layer_sizes, max_features = False, False, None, "auto"
+    early_stopping, warm_start, hidden_layer_sizes = False, False, None
     within_class = False
 
     def _candidates(self, problem):
@@ -99,11 +99,11 @@ class SearchedStudent(ExplainingStudent):
                 f"param_grid varies {name}, which candidates share: expected parameters of the student. "
                 f"Give {name} to {type(self).__name__}, and search over it with GridSearchCV."
             )
+        seen = {name: vars(self)[name] for name in ("n_features_in_", "feature_names_in_") if name in vars(self)}
         students = []
         for point in points:
             student = self._student(**shared).set_params(**point)
             student._validate_params()
-            seen = {name: vars(self)[name] for name in ("n_features_in_", "feature_names_in_") if name in vars(self)}
             vars(student).update(seen)
             students.append(student)
         return points, students

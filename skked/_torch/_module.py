@@ -3,7 +3,7 @@
 import torch
 
 from skked._torch._losses import divergence, link
-from skked._torch._train import Trained, _initialise, _Parameters
+from skked._torch._train import Trained, _initialise, _Parameters, branches_of
 
 
 class StudentModule(torch.nn.Module):
@@ -73,12 +73,7 @@ class StudentModule(torch.nn.Module):
         """
         coefs = [coef.detach().cpu().numpy() for coef in self.coefs]
         intercepts = [intercept.detach().cpu().numpy() for intercept in self.intercepts]
-        layers = self.architecture.blocks()
-        return Trained(
-            [[coef[rows, columns] for rows, columns in blocks] for coef, blocks in zip(coefs, layers, strict=True)],
-            [[bias[columns].copy() for _, columns in blocks] for bias, blocks in zip(intercepts, layers, strict=True)],
-            *curves,
-        )
+        return Trained(*branches_of(self.architecture, coefs, intercepts), *curves)
 
 
 def taught_loss(score, batch, *, kind, distillation_weight, explanation_weight, temperature):

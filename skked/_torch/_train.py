@@ -405,22 +405,22 @@ class _Best:
 
 def _extract(parameters, flat, architecture, curves):
     coefs, intercepts = ([array.cpu().numpy() for array in arrays] for arrays in parameters.views(flat))
-    blocks = architecture.blocks()
-    trained = []
-    for candidate in range(len(flat)):
-        training, validation = curves.of(candidate)
-        trained.append(
-            Trained(
-                [
-                    [np.ascontiguousarray(coefs[layer][candidate][rows, columns]) for rows, columns in branches]
-                    for layer, branches in enumerate(blocks)
-                ],
-                [
-                    [intercepts[layer][candidate][0, columns].copy() for _, columns in branches]
-                    for layer, branches in enumerate(blocks)
-                ],
-                training,
-                validation,
-            )
+    return [
+        Trained(
+            *branches_of(architecture, [coef[i] for coef in coefs], [intercept[i, 0] for intercept in intercepts]),
+            *curves.of(i),
         )
-    return trained
+        for i in range(len(flat))
+    ]
+
+
+def branches_of(architecture, coefs, intercepts):
+    """The weights of every branch, layer by layer, from the layers' matrices and biases as numpy arrays."""
+    blocks = architecture.blocks()
+    return (
+        [
+            [np.ascontiguousarray(coef[rows, columns]) for rows, columns in layer]
+            for coef, layer in zip(coefs, blocks, strict=True)
+        ],
+        [[bias[columns].copy() for _, columns in layer] for bias, layer in zip(intercepts, blocks, strict=True)],
+    )
