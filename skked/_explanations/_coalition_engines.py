@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skked._explanations._blocks import over_row_blocks
+from skked._explanations._blocks import Jobs
 from skked._explanations._coalitions import all_coalitions, shapley_matrix
 from skked._table import assemble_rows, n_rows, stack_rows
 
@@ -20,14 +20,14 @@ class Enumeration:
         The game.
     max_bytes : int
         Bound for the table of values of one block of rows.
-    n_jobs : int or None
+    jobs : Jobs
     """
 
     name = "enumeration"
 
-    def __init__(self, values, max_bytes, n_jobs=None):
+    def __init__(self, values, max_bytes, jobs=None):
         self.values = values
-        self.n_jobs = n_jobs
+        self.jobs = jobs or Jobs()
         self.base = values.base
         n_coalitions = 1 << values.n_superfeatures
         self.rows_per_block = int(np.clip(max_bytes // (16 * n_coalitions * len(self.base)), 1, _ROWS_PER_BLOCK))
@@ -39,7 +39,7 @@ class Enumeration:
 
     def explain(self, rows):
         """Contributions of shape (n_rows, n_superfeatures, n_outputs), no standard errors, and model rows spent."""
-        phi = over_row_blocks(self._explain_block, rows, self.rows_per_block, self.n_jobs)
+        phi = self.jobs.over_blocks(self._explain_block, rows, self.rows_per_block)
         return np.concatenate(phi), None, self.budget(n_rows(rows)), self.name
 
     def _explain_block(self, rows):
@@ -69,16 +69,16 @@ class Permutations:
         Pairs of permutations for each row.
     rng : int
         Seed of the permutations.
-    n_jobs : int or None
+    jobs : Jobs
     """
 
     name = "permutation"
 
-    def __init__(self, values, n_pairs, seed, n_jobs=None):
+    def __init__(self, values, n_pairs, seed, jobs=None):
         self.values = values
         self.n_pairs = n_pairs
         self.seed = seed
-        self.n_jobs = n_jobs
+        self.jobs = jobs or Jobs()
         self.base = values.base
         self.background_scores = values.score(values.background)
         self.rows_per_block = max(1, values.block // (n_pairs * max(1, 2 * (values.n_superfeatures - 1))))
@@ -93,9 +93,8 @@ class Permutations:
         rng = np.random.RandomState(self.seed)
         n, n_players = n_rows(rows), self.values.n_superfeatures
         orders = rng.random_sample((n, self.n_pairs, n_players)).argsort(axis=2)
-        blocks = over_row_blocks(
-            self._explain_block, rows, self.rows_per_block, self.n_jobs, orders, self._draw_background(n, rng)
-        )
+        drawn = self._draw_background(n, rng)
+        blocks = self.jobs.over_blocks(self._explain_block, rows, self.rows_per_block, orders, drawn)
         per_pair = np.concatenate(blocks)
         standard_error = None
         if self.n_pairs > 1:

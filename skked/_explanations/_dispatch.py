@@ -7,6 +7,7 @@ import numpy as np
 from joblib import effective_n_jobs
 
 from skked._explanations._background import medoids
+from skked._explanations._blocks import Jobs
 from skked._explanations._coalition_engines import Enumeration, Permutations
 from skked._explanations._exact_engines import LinearEngine, TreeEngine, TreeLinkEngine, TreeLinkValues
 from skked._explanations._network import NetworkValues, network_of
@@ -40,7 +41,7 @@ class Problem:
     n_coalitions: object
     tolerance: float
     max_bytes: int
-    n_jobs: int | None
+    jobs: Jobs
     rng: np.random.RandomState
 
     @property
@@ -51,7 +52,7 @@ class Problem:
     @property
     def n_threads(self):
         """int: threads for engines that need no processes."""
-        return effective_n_jobs(self.n_jobs)
+        return effective_n_jobs(self.jobs.n_jobs)
 
     def draw_seed(self):
         """A seed of its own for one engine."""
@@ -144,7 +145,7 @@ def _tree(problem):
     except NotApplicableError:
         values = TreeLinkValues(problem, inner)
     if problem.n_superfeatures <= _MAX_PLAYERS and problem.n_coalitions == "auto":
-        return TreeLinkEngine(values)
+        return TreeLinkEngine(values, problem.jobs)
     return Coalitions(problem, values, name="tree")
 
 
@@ -164,11 +165,11 @@ def _network(problem):
 def _permutation(problem):
     n_inner = max(1, 2 * (problem.n_superfeatures - 1))
     n_pairs = 2 if problem.n_coalitions == "auto" else max(1, round(problem.n_coalitions / n_inner))
-    return Permutations(problem.values, n_pairs, problem.draw_seed(), problem.n_jobs)
+    return Permutations(problem.values, n_pairs, problem.draw_seed(), problem.jobs)
 
 
 def _enumeration(problem):
-    return Enumeration(problem.values, problem.max_bytes, problem.n_jobs)
+    return Enumeration(problem.values, problem.max_bytes, problem.jobs)
 
 
 def _sampling(problem, values=None):
@@ -178,12 +179,12 @@ def _sampling(problem, values=None):
         problem.tolerance,
         problem.draw_seed(),
         problem.max_bytes,
-        problem.n_jobs,
+        problem.jobs,
     )
 
 
 def _shap(problem):
-    return ShapEngine(problem.values, problem.n_coalitions, problem.draw_seed(), problem.n_jobs)
+    return ShapEngine(problem.values, problem.n_coalitions, problem.draw_seed(), problem.jobs)
 
 
 _FOR_SOME_TEACHERS = {"tree": _tree, "linear": _linear, "network": _network}
@@ -207,7 +208,7 @@ class Coalitions:
     """
 
     def __init__(self, problem, values, name=None):
-        self.exact = Enumeration(values, problem.max_bytes, problem.n_jobs)
+        self.exact = Enumeration(values, problem.max_bytes, problem.jobs)
         self.sampled = _sampling(problem, values)
         self.n_coalitions = problem.n_coalitions
         self.n_superfeatures = problem.n_superfeatures

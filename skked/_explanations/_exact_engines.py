@@ -10,6 +10,7 @@ from skked._table import take_rows
 __all__ = ["LinearEngine", "TreeEngine", "TreeLinkEngine", "TreeLinkValues"]
 
 _CHECKED_ROWS = 100
+_ROWS_PER_BLOCK = 16_384
 # Agreement of the parts with the teacher, which may compute in float32.
 _SAME = 1e-5
 
@@ -39,6 +40,7 @@ class TreeEngine:
         self.inner = inner
         self.linear_part = score.linear_part
         self.n_superfeatures = problem.n_superfeatures
+        self.jobs = problem.jobs
         self.base = score.from_raw(self.game.base[None])[0]
 
     def budget(self, n_samples):
@@ -47,8 +49,11 @@ class TreeEngine:
 
     def explain(self, rows):
         """Exact contributions."""
-        phi = _padded(self.linear_part(self.game.shapley(self.inner.transform(rows))), self.n_superfeatures)
+        phi = np.concatenate(self.jobs.in_turn(self._explain_block, rows, _ROWS_PER_BLOCK))
         return phi, None, 0, self.name
+
+    def _explain_block(self, rows):
+        return _padded(self.linear_part(self.game.shapley(self.inner.transform(rows))), self.n_superfeatures)
 
 
 class TreeLinkEngine:
@@ -57,12 +62,13 @@ class TreeLinkEngine:
     Parameters
     ----------
     values : TreeLinkValues
+    jobs : Jobs
     """
 
     name = "tree"
 
-    def __init__(self, values):
-        self.values = values
+    def __init__(self, values, jobs):
+        self.values, self.jobs = values, jobs
         self.base = values.base
 
     def budget(self, n_samples):
@@ -71,9 +77,13 @@ class TreeLinkEngine:
 
     def explain(self, rows):
         """Exact contributions."""
+        phi = np.concatenate(self.jobs.in_turn(self._explain_block, rows, _ROWS_PER_BLOCK))
+        return phi, None, 0, self.name
+
+    def _explain_block(self, rows):
         values = self.values
         phi, _ = values.game.link_shapley(values.inner.transform(rows), values.link, values.floor)
-        return _padded(phi / values.temperature, values.n_superfeatures), None, 0, self.name
+        return _padded(phi / values.temperature, values.n_superfeatures)
 
 
 class TreeLinkValues:

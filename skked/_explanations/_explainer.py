@@ -9,14 +9,19 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skked._explanations._blocks import Jobs
 from skked._explanations._dispatch import Problem, choose_engine
 from skked._explanations._explanation import GroupExplanation
 from skked._explanations._response import resolve_response
 from skked._explanations._superfeature_labels import labels_and_names
+from skked._memory import CheckedMemory
 from skked._table import check_table, n_rows
-from skked._validation import Interval, StrOptions, all_or_nothing
+from skked._validation import HasMethods, Interval, StrOptions, all_or_nothing
 
 __all__ = ["GroupShapleyExplainer"]
+
+_OF_THE_VALUES = ("response", "background", "background_weight", "engine", "n_coalitions", "tolerance", "max_bytes")
+"""Parameters that the values depend on, beside the labels and the source of randomness."""
 
 
 class GroupShapleyExplainer(BaseEstimator):
@@ -71,6 +76,9 @@ class GroupShapleyExplainer(BaseEstimator):
         Sampling stops when the median standard error is below this share of the root mean square of the values.
     max_bytes : int or None, default=None
         Bound for the arrays one job works on. None: scikit-learn's ``working_memory``.
+    memory : str, joblib.Memory or None, default=None
+        Where finished blocks of rows are kept, so that an explanation that was interrupted goes on where it was; needs
+        an integer `random_state`. Workers on other machines need the same folder.
     n_jobs : int or None, default=None
         Jobs over blocks of rows, as in joblib. The values do not depend on it.
     random_state : int, RandomState instance or None, default=None
@@ -153,6 +161,7 @@ class GroupShapleyExplainer(BaseEstimator):
         "n_coalitions": [StrOptions({"auto"}), Interval(Integral, 2, None, closed="left")],
         "tolerance": [Interval(Real, 0, 1, closed="neither")],
         "max_bytes": [Interval(Integral, 1, None, closed="left"), None],
+        "memory": [str, HasMethods(["cache"]), None],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -169,6 +178,7 @@ class GroupShapleyExplainer(BaseEstimator):
         n_coalitions="auto",
         tolerance=0.05,
         max_bytes=None,
+        memory=None,
         n_jobs=None,
         random_state=None,
         verbose=0,
@@ -181,6 +191,7 @@ class GroupShapleyExplainer(BaseEstimator):
         self.n_coalitions = n_coalitions
         self.tolerance = tolerance
         self.max_bytes = max_bytes
+        self.memory = memory
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
@@ -217,6 +228,7 @@ class GroupShapleyExplainer(BaseEstimator):
     def _fit(self, teacher, X):
         labels, names = labels_and_names(self.superfeatures, X)
         score = resolve_response(teacher, self.response, X)
+        rng = check_random_state(self.random_state)
         problem = Problem(
             score=score,
             labels=labels,
@@ -226,8 +238,8 @@ class GroupShapleyExplainer(BaseEstimator):
             n_coalitions=self.n_coalitions,
             tolerance=self.tolerance,
             max_bytes=self.max_bytes or int(get_config()["working_memory"] * 2**20),
-            n_jobs=self.n_jobs,
-            rng=check_random_state(self.random_state),
+            jobs=self._jobs(teacher, X, labels, rng),
+            rng=rng,
         )
         self._engine, self.passed_over_ = choose_engine(problem, self.engine)
         self.engine_ = self._engine.name
@@ -236,6 +248,15 @@ class GroupShapleyExplainer(BaseEstimator):
         self.superfeature_names_ = names
         self.response_ = score.response
         self._output_names = _output_names(score.classes, len(self.base_))
+
+    def _jobs(self, teacher, X, labels, rng):
+        """Who works, and the name of all that the values depend on beside the explained rows."""
+        memory = self.memory if isinstance(self.memory, CheckedMemory) else CheckedMemory(self.memory)
+        if not memory.is_on:
+            return Jobs(self.n_jobs)
+        parameters = self.get_params(deep=False)
+        named = {name: parameters[name] for name in _OF_THE_VALUES}
+        return Jobs(self.n_jobs, memory, memory.name(teacher, X, labels, rng, named))
 
     def budget(self, n_samples):
         """Model rows that an explanation will evaluate at most.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skked._explanations._blocks import over_row_blocks
+from skked._explanations._blocks import Jobs
 from skked._explanations._design import spread_design
 from skked._explanations._gaussian_process import fit_process
 from skked._table import n_rows, take_rows
@@ -33,17 +33,17 @@ class Sampling:
         root mean square of their values.
     seed : int
     max_bytes : int
-    n_jobs : int or None
+    jobs : Jobs
     """
 
     name = "sampling"
 
-    def __init__(self, values, n_coalitions, tolerance, seed, max_bytes, n_jobs=None):
+    def __init__(self, values, n_coalitions, tolerance, seed, max_bytes, jobs=None):
         self.values = values
         self.n_coalitions = n_coalitions
         self.tolerance = tolerance
         self.seed = seed
-        self.n_jobs = n_jobs
+        self.jobs = jobs or Jobs()
         self.base = values.base
         if n_coalitions == "auto":
             self.first_pairs = max(_FIRST_PAIRS, values.n_superfeatures)
@@ -63,16 +63,13 @@ class Sampling:
         n = n_rows(rows)
         pilot = np.sort(rng.choice(n, min(n, _PILOT_ROWS), replace=False))
         rest = np.setdiff1d(np.arange(n), pilot)
-        process, design, odd = self._settle(take_rows(rows, pilot), rng)
+        process, design, odd = self.jobs.once(self._settle, take_rows(rows, pilot), rng)
         phi = np.empty((n, self.values.n_superfeatures, len(self.base)))
         standard_error = np.empty_like(phi)
         phi[pilot], standard_error[pilot] = process.values(odd), process.standard_errors(odd)
         if len(rest):
-            blocks = over_row_blocks(
-                lambda block: self._explain_block(block, process, design),
-                take_rows(rows, rest),
-                self.rows_per_block,
-                self.n_jobs,
+            blocks = self.jobs.over_blocks(
+                self._explain_block, take_rows(rows, rest), self.rows_per_block, shared=(process, design)
             )
             phi[rest] = np.concatenate([values for values, _ in blocks])
             standard_error[rest] = np.concatenate([errors for _, errors in blocks])
@@ -100,7 +97,7 @@ class Sampling:
         values = self.values(rows, np.concatenate([design, ~design]))
         return (values[:, : len(design)] - values[:, len(design) :]) / 2
 
-    def _explain_block(self, rows, process, design):
+    def _explain_block(self, process, design, rows):
         full = (self.values.full(rows) - self.base)[:, None] / 2
         odd = np.concatenate([full, self._odd_values(rows, design)], axis=1)
         return process.values(odd), process.standard_errors(odd)

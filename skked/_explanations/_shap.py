@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from skked._explanations._blocks import over_row_blocks
+from skked._explanations._blocks import Jobs
 from skked._table import n_rows, take_rows
 
 __all__ = ["ShapEngine"]
@@ -24,15 +24,15 @@ class ShapEngine:
     n_coalitions : "auto" or int
         Evaluations of shap's permutation explainer for each row; with "auto", ten permutations.
     seed : int
-    n_jobs : int or None
+    jobs : Jobs
     """
 
     name = "shap"
 
-    def __init__(self, values, n_coalitions, seed, n_jobs=None):
+    def __init__(self, values, n_coalitions, seed, jobs=None):
         self.values = values
         self.seed = seed
-        self.n_jobs = n_jobs
+        self.jobs = jobs or Jobs()
         self.base = values.base
         self.is_exact = n_coalitions == "auto" and values.n_superfeatures <= _MOST_EXACT_PLAYERS
         per_permutation = 2 * values.n_superfeatures + 1
@@ -45,7 +45,7 @@ class ShapEngine:
 
     def explain(self, rows):
         """Contributions, None, model rows, and the engine's name."""
-        blocks = over_row_blocks(self._explain_row, rows, 1, self.n_jobs, np.arange(n_rows(rows)))
+        blocks = self.jobs.over_blocks(self._explain_row, rows, 1, np.arange(n_rows(rows)))
         phi = np.array([values for values, _ in blocks])
         n_coalitions = sum(evaluated for _, evaluated in blocks)
         return phi, None, self.values.n_background * (1 + n_coalitions), self.name
