@@ -4,12 +4,12 @@ PYTHON ?= python
 .PHONY: lint format types test long bench docs
 
 lint:
-	$(PYTHON) -m ruff check skked tests benchmarks
-	$(PYTHON) -m ruff format --check skked tests benchmarks
+	$(PYTHON) -m ruff check skked tests benchmarks docs
+	$(PYTHON) -m ruff format --check skked tests benchmarks docs
 
 format:
-	$(PYTHON) -m ruff check --fix skked tests benchmarks
-	$(PYTHON) -m ruff format skked tests benchmarks
+	$(PYTHON) -m ruff check --fix skked tests benchmarks docs
+	$(PYTHON) -m ruff format skked tests benchmarks docs
 
 types:
 	$(PYTHON) -m mypy

@@ -1,14 +1,25 @@
 """How the documentation is built."""
 
 import importlib.metadata
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 project = "skked"
 author = "The skked developers"
 copyright = f"{author}, BSD 3-clause licence"
 release = version = importlib.metadata.version("skked")
 
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc", "myst_parser", "sphinx_copybutton"]
-exclude_patterns = ["_build", "_templates"]
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "numpydoc",
+    "myst_parser",
+    "sphinx_copybutton",
+    "sphinx_gallery.gen_gallery",
+]
+exclude_patterns = ["_build", "_templates", "examples", "sg_execution_times.rst", "gallery/sg_execution_times.rst"]
 templates_path = ["_templates"]
 html_theme = "pydata_sphinx_theme"
 html_title = "skked"
@@ -25,6 +36,21 @@ numpydoc_show_class_members = False
 autodoc_typehints = "none"
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
+
+sphinx_gallery_conf = {
+    "examples_dirs": "examples",
+    "gallery_dirs": "gallery",
+    "within_subsection_order": "gallery_setup.place",
+    "backreferences_dir": "generated/backreferences",
+    "doc_module": ("skked",),
+    "image_srcset": ["2x"],
+    "remove_config_comments": True,
+    "download_all_examples": False,
+    "show_memory": False,
+    "show_signature": False,
+    "reset_modules": ("matplotlib", "gallery_setup.heed_warnings"),
+    "reset_modules_order": "both",
+}
 
 
 def _skip_foreign(app, what, name, member, skip, options):
