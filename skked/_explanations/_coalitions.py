@@ -110,7 +110,7 @@ def coalitions_of_size(n_players, size, count, rng, known=()):
     while len(found) < count:
         row = _coalition(n_players, rng.choice(players, size, replace=False))
         found.setdefault(row.tobytes(), row)
-    return np.array(list(found.values())).reshape(len(found), n_players)
+    return np.array(list(found.values()), dtype=bool).reshape(len(found), n_players)
 
 
 def _coalition(n_players, members):
