@@ -9,7 +9,7 @@ import skked
 
 ROOT = Path(skked.__file__).parent
 LAYERS = [
-    ["_validation", "_progress", "_memory", "_parallel"],
+    ["_validation", "_progress", "_memory", "_parallel", "_writing"],
     ["_table"],
     ["_teachers", "_forward", "_image_forward"],
     ["_superfeatures", "_explanations", "_torch", "_chimera"],

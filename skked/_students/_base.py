@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 
 import numpy as np
-from joblib import Memory
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, check_memory
+from sklearn.utils.validation import check_is_fitted
 
 from skked._forward import StudentNetwork, solve_widths
+from skked._memory import CheckedMemory
+from skked._progress import CallbackSupportMixin, following, stage, with_callbacks
 from skked._students._columns import best_columns, column_worth, n_columns_read
 from skked._students._feasible import check_feasible, n_held_out
 from skked._students._lessons import teach
@@ -42,7 +43,7 @@ class Grouping:
     additive_gap: float = np.nan
 
 
-class DistilledStudent(TransformerMixin, BaseEstimator):
+class DistilledStudent(TransformerMixin, CallbackSupportMixin, BaseEstimator):
     """Base of all students; see the module's docstring."""
 
     _parameter_constraints: dict = {
@@ -84,7 +85,9 @@ class DistilledStudent(TransformerMixin, BaseEstimator):
     }
 
     max_features = "auto"  # of students that have no such parameter
+    _n_stages = 5
 
+    @with_callbacks
     def fit(self, X, y, sample_weight=None, X_unlabelled=None):
         """Fit the teacher and distil it into the student.
 
@@ -112,16 +115,19 @@ class DistilledStudent(TransformerMixin, BaseEstimator):
             If X is sparse or of a type that cannot be read.
         """
         self._validate_params()
-        with all_or_nothing(self):
+        with following(self, self._n_stages, X, y), all_or_nothing(self):
             seeds = check_random_state(self.random_state).randint(np.iinfo(np.int32).max, size=4)
             memory = self._memory()
             problem = read_problem(self, X, y, sample_weight, X_unlabelled)
             check_feasible(self, problem)
-            teaching = self._teach(problem, memory, seeds[0])
+            with stage("teachers"):
+                teaching = self._teach(problem, memory, seeds[0])
             encoder = TableEncoder().fit(problem.X, codes_target=teaching.scores, sample_weight=problem.weight)
             student = self._chosen_student(problem, teaching, encoder, memory, seeds)
-            grouping = student._superfeatures(problem, teaching, memory, seeds[1])
-            curriculum = student._curriculum(problem, teaching, grouping.labels, memory, seeds[2])
+            with stage("superfeatures"):
+                grouping = student._superfeatures(problem, teaching, memory, seeds[1])
+            with stage("explanations"):
+                curriculum = student._curriculum(problem, teaching, grouping.labels, memory, seeds[2])
             curriculum = self._advised(curriculum, encoder)
             network, trained = student._train(problem, curriculum, encoder, grouping.labels, seeds[3])
             self._store(problem, teaching, grouping, encoder, network, trained)
@@ -130,7 +136,7 @@ class DistilledStudent(TransformerMixin, BaseEstimator):
     # the steps of fit -------------------------------------------------------------------------------------------
 
     def _memory(self):
-        return check_memory(self.memory) if self.memory is not None else Memory(None)
+        return CheckedMemory(self.memory)
 
     def _teach(self, problem, memory, seed):
         """The fitted teacher and its out-of-fold scores."""
@@ -176,7 +182,7 @@ class DistilledStudent(TransformerMixin, BaseEstimator):
 
     def _curriculum(self, problem, teaching, labels, memory, seed):
         """What the teacher says about the training rows, chimeras and rows without labels."""
-        return memory.cache(teach)(
+        return memory.cache(teach, ignore=["memory"])(
             teaching,
             problem.X,
             problem.weight,
@@ -188,6 +194,7 @@ class DistilledStudent(TransformerMixin, BaseEstimator):
             within_class=problem.y if getattr(self, "within_class", False) else None,
             unlabelled=problem.unlabelled,
             random_state=int(seed),
+            memory=memory,
         )
 
     def _explainer(self, seed):
@@ -218,7 +225,8 @@ class DistilledStudent(TransformerMixin, BaseEstimator):
         columns = self._read_columns(encoder, labels, material, int(seed))
         architecture, n_superfeatures = self._architecture(encoder, labels, len(material.base), columns)
         schedule = self._schedule(problem, len(material.rows))
-        trained = self._fit_network(architecture, n_superfeatures, material, schedule, int(seed))
+        with stage("epochs"):
+            trained = self._fit_network(architecture, n_superfeatures, material, schedule, int(seed))
         self._say(f"student trained for {len(trained.loss_curve)} epochs, last loss {trained.loss_curve[-1]:.4g}")
         network = self._network_of(trained, architecture, n_superfeatures, material)
         Z = encoder.transform(problem.X)
@@ -230,7 +238,8 @@ class DistilledStudent(TransformerMixin, BaseEstimator):
         n_read = self._n_read(n_encoded, len(material.base))
         if n_read == n_encoded:
             return None
-        worth = column_worth(material, seed=seed, device=self.device)
+        with stage("choice of columns"):
+            worth = column_worth(material, seed=seed, device=self.device)
         columns = best_columns(worth, n_read, labels[encoder.columns_])
         self._say(f"the student reads {len(columns)} of {n_encoded} encoded columns")
         return columns

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
+from skked._progress import without_callbacks
 from skked._students._feasible import check_teacher
 from skked._teachers import cross_fit_teacher
 
@@ -114,7 +115,7 @@ def is_image_student(teacher, student):
 
 def _wide(student, image_shape, cv, **parameters):
     """A network of the student's form that learns no explanations; row weights reach it through ``fit``."""
-    return clone(student).set_params(
+    return without_callbacks(clone(student)).set_params(
         image_shape=image_shape,
         cv=cv,
         explanation_weight=0.0,

@@ -1,5 +1,6 @@
 """What the teacher says about rows: its scores and the contributions of the superfeatures to them."""
 
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,9 +8,13 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 
 from skked._chimera import make_chimeric_set
+from skked._memory import OFF
+from skked._progress import is_told, say, steps
 from skked._table import n_rows, stack_rows, take_rows
 
 IN_SAMPLE = -1
+PROBE = 1000
+"""Rows that a teacher evaluates to time it, for who asks."""
 MODEL_ROWS = 2_000_000
 """Rows that teachers evaluate for the explanations of a fit, unless the user asks for more explanations."""
 
@@ -57,7 +62,19 @@ class Curriculum:
 
 
 def teach(
-    teaching, X, weight, labels, explainer, *, n_explanations, n_chimeric, swap, within_class, unlabelled, random_state
+    teaching,
+    X,
+    weight,
+    labels,
+    explainer,
+    *,
+    n_explanations,
+    n_chimeric,
+    swap,
+    within_class,
+    unlabelled,
+    random_state,
+    memory=OFF,
 ):
     """Explain the training rows, make chimeras, and label and explain them.
 
@@ -87,21 +104,18 @@ def teach(
     unlabelled : table or None
         Rows without labels; the teacher of all rows scores and explains them.
     random_state : int
+    memory : CheckedMemory
+        Where finished blocks of explanations are kept.
 
     Returns
     -------
     Curriculum
     """
-    tutors = Tutors(teaching, X, weight, labels, explainer, n_explanations)
+    tutors = Tutors(teaching, X, weight, labels, explainer, n_explanations, memory)
     folds = [(fold, np.flatnonzero(teaching.fold_of_row == fold)) for fold in np.unique(teaching.fold_of_row)]
-    parts = [tutors.lesson(fold, take_rows(X, rows), teaching.scores[rows]) for fold, rows in folds]
-    shares = [weight[rows].sum() for _, rows in folds]
-    base = np.average([own for _, own in parts], axis=0, weights=shares)
-    order = np.argsort(np.concatenate([rows for _, rows in folds]))
-    real = on_one_base(parts, base)
-    real = Lesson(X, teaching.scores, None if real.phi is None else real.phi[order], real.explained[order])
-    chimeric = None
-    if n_chimeric and len(labels) > 1:
+    asked = [(fold, take_rows(X, rows), teaching.scores[rows]) for fold, rows in folds]
+    makes_chimeras = n_chimeric and len(labels) > 1
+    if makes_chimeras:
         mixed, _ = make_chimeric_set(
             X,
             labels,
@@ -112,17 +126,29 @@ def teach(
             sample_weight=weight,
             random_state=check_random_state(random_state),
         )
-        chimeric = on_one_base([tutors.lesson(IN_SAMPLE, mixed)], base)
-    others = None if unlabelled is None else on_one_base([tutors.lesson(IN_SAMPLE, unlabelled)], base)
-    return Curriculum(real, chimeric, others, base)
+        asked.append((IN_SAMPLE, mixed, None))
+    if unlabelled is not None:
+        asked.append((IN_SAMPLE, unlabelled, None))
+    sizes = [n_rows(rows) for _, rows, _ in asked]
+    if explainer is not None and is_told():
+        say(tutors.prospect(sum(sizes)))
+    lessons = [tutors.lesson(*each) for each in steps(asked, len(asked), sizes=sizes)]
+    parts, others = lessons[: len(folds)], lessons[len(folds) :]
+    shares = [weight[rows].sum() for _, rows in folds]
+    base = np.average([own for _, own in parts], axis=0, weights=shares)
+    order = np.argsort(np.concatenate([rows for _, rows in folds]))
+    real = on_one_base(parts, base)
+    real = Lesson(X, teaching.scores, None if real.phi is None else real.phi[order], real.explained[order])
+    others = [on_one_base([lesson], base) for lesson in others]
+    return Curriculum(real, others[0] if makes_chimeras else None, others[-1] if unlabelled is not None else None, base)
 
 
 class Tutors:
     """The teachers, each with its explainer, made when first needed."""
 
-    def __init__(self, teaching, X, weight, labels, prototype, n_explanations):
+    def __init__(self, teaching, X, weight, labels, prototype, n_explanations, memory=OFF):
         self.teaching, self.X, self.weight, self.labels = teaching, X, weight, labels
-        self.prototype, self.n_explanations = prototype, n_explanations
+        self.prototype, self.n_explanations, self.memory = prototype, n_explanations, memory
         self.fitted = {}
 
     def scores(self, fold):
@@ -133,6 +159,8 @@ class Tutors:
             explainer = clone(self.prototype).set_params(superfeatures=self.labels)
             if explainer.background is None and explainer.background_weight is None:
                 explainer.set_params(background_weight=self.weight)
+            if getattr(explainer, "memory", self) is None and self.memory.is_on:
+                explainer.set_params(memory=self.memory)
             self.fitted[fold] = explainer.fit(self.scores(fold), self.X)
         return self.fitted[fold]
 
@@ -142,6 +170,21 @@ class Tutors:
         if self.n_explanations != "auto":
             return min(1.0, self.n_explanations / n_samples)
         return min(1.0, MODEL_ROWS / max(1, self.explainer(fold).budget(n_samples)))
+
+    def prospect(self, n_samples):
+        """How many rows teachers will evaluate to explain so many, and how long that takes, in words."""
+        explainer, score = self.explainer(self.teaching.fold_of_row[0]), self.scores(self.teaching.fold_of_row[0])
+        explained = int(np.ceil(n_samples * self.share(self.teaching.fold_of_row[0])))
+        what = f"explaining {explained:,}{'' if explained == n_samples else f' of {n_samples:,}'} rows and chimeras"
+        n_calls = explainer.budget(explained) if hasattr(explainer, "budget") else None
+        if not n_calls:
+            return f"{what}, in closed form" if n_calls == 0 else what
+        probe = take_rows(self.X, slice(PROBE))
+        score(probe)
+        start = time.perf_counter()
+        score(probe)
+        seconds = (time.perf_counter() - start) / n_rows(probe) * n_calls
+        return f"{what}: at most {n_calls:,} rows for the teacher to evaluate, about {in_words(seconds)} of one core"
 
     def lesson(self, fold, rows, scores=None):
         """What the teacher of a fold says about rows, and the base of its explanations."""
@@ -154,6 +197,13 @@ class Tutors:
         phi = np.zeros((n, *explanation.phi.shape[1:]), np.float32)
         phi[:n_explained] = explanation.phi
         return Lesson(rows, scores, phi, np.arange(n) < n_explained), explanation.base
+
+
+def in_words(seconds):
+    """A duration as people say it."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def on_one_base(lessons_and_bases, base):

@@ -3,11 +3,12 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import delayed
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from skked._chimera import make_chimeric_set
 from skked._forward import StudentNetwork
+from skked._progress import parallel_steps, stage, steps
 from skked._students._columns import best_by_quota, best_columns, column_worth
 from skked._students._lessons import IN_SAMPLE, Tutors, on_one_base
 from skked._table import take_rows
@@ -101,22 +102,27 @@ class Search:
         """
         runs = _runs(students, curricula)
         materials = {}
-        for first in (run[0] for run in runs):
-            if id(curricula[first]) not in materials:
-                materials[id(curricula[first])] = self._materials(students[first], groupings[first], curricula[first])
+        with stage("lessons of the folds"):
+            for first in steps([run[0] for run in runs], len(runs)):
+                key = id(curricula[first])
+                if key not in materials:
+                    materials[key] = self._materials(students[first], groupings[first], curricula[first])
         narrow = [run[0] for run in runs if self._is_narrow(students[run[0]])]
         if narrow:
             device = students[narrow[0]].device
             parts = materials[id(curricula[narrow[0]])]
-            self.worth = [column_worth(part, seed=self.seed, device=device) for part in parts]
-        jobs = (
+            with stage("choice of columns"):
+                self.worth = [column_worth(part, seed=self.seed, device=device) for part in steps(parts, len(parts))]
+        jobs = [
             delayed(self._run)(
                 [students[i] for i in run], groupings[run[0]].labels, materials[id(curricula[run[0]])][1:]
             )
             for run in runs
-        )
+        ]
         scores = np.empty((len(students), len(self.folds)))
-        for run, result in zip(runs, Parallel(n_jobs=self.n_jobs)(jobs), strict=True):
+        with stage("candidates"):
+            results = parallel_steps(jobs, self.n_jobs)
+        for run, result in zip(runs, results, strict=True):
             scores[run] = result
         return scores
 
@@ -133,7 +139,8 @@ class Search:
         list of StudentNetwork
         """
         networks = []
-        for run in _runs(students, curricula):
+        runs = _runs(students, curricula)
+        for run in steps(runs, len(runs)):
             first, curriculum = students[run[0]], curricula[run[0]]
             labels = groupings[run[0]].labels
             material = self._material(curriculum)

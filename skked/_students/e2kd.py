@@ -106,7 +106,7 @@ class E2KDClassifier(AttributedStudent, StudentClassifier):
     device : str, default="auto"
         torch device of the training; "auto" is a GPU if there is one.
     verbose : bool or int, default=False
-        Print what is done.
+        True or 1 shows bars with the time that remains on a terminal, where rich is installed, and prints what is done.
     random_state : int, RandomState instance or None, default=None
         Seed of folds, teachers without one, chimeras and the student.
 

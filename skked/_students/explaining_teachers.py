@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skked._progress import CallbackSupportMixin, following, stage, with_callbacks
 from skked._students._additive_boosting import fit_additive_boosting
 from skked._students._contributions import ExplainsItself
 from skked._students._predictions import PredictsClasses, PredictsNumbers
@@ -19,7 +20,7 @@ from skked._validation import HasMethods, Interval, StrOptions, all_or_nothing
 _EPOCHS, _LEARNING_RATE = 200, 0.01  # of a network: those of the students
 
 
-class ExplainingTeacher(ExplainsItself, BaseEstimator):
+class ExplainingTeacher(ExplainsItself, CallbackSupportMixin, BaseEstimator):
     """Base of the explaining teachers; see the classifier."""
 
     is_additive = True  # explainers take the contributions as they are
@@ -50,6 +51,7 @@ class ExplainingTeacher(ExplainsItself, BaseEstimator):
         "random_state": ["random_state"],
     }
 
+    @with_callbacks
     def fit(self, X, y, sample_weight=None):
         """Find the superfeatures and fit trees, or a network, that keep to them.
 
@@ -80,30 +82,34 @@ class ExplainingTeacher(ExplainsItself, BaseEstimator):
                 f'teacher= needs estimator="network", which learns from it; estimator={self.estimator!r} learns from '
                 "the labels. Set estimator, or leave the teacher out."
             )
-        with all_or_nothing(self):
+        with following(self, 3, X, y), all_or_nothing(self):
             rng = check_random_state(self.random_state)
             seeds = rng.randint(np.iinfo(np.int32).max, size=3)
             problem = read_problem(self, X, y, sample_weight, None)
-            labels, names, _ = resolve_superfeatures(
-                self.superfeatures,
-                problem.X,
-                problem.y,
-                sample_weight=problem.weight,
-                random_state=int(seeds[0]),
-            )
-            gap = measure_additive_gap(
-                labels,
-                problem.X,
-                problem.y,
-                is_classifier=self._task == "classification",
-                sample_weight=problem.weight,
-                random_state=np.random.RandomState(seeds[2]),
-            )
+            with stage("superfeatures"):
+                labels, names, _ = resolve_superfeatures(
+                    self.superfeatures,
+                    problem.X,
+                    problem.y,
+                    sample_weight=problem.weight,
+                    random_state=int(seeds[0]),
+                )
+            with stage("additive gap"):
+                gap = measure_additive_gap(
+                    labels,
+                    problem.X,
+                    problem.y,
+                    is_classifier=self._task == "classification",
+                    sample_weight=problem.weight,
+                    random_state=np.random.RandomState(seeds[2]),
+                )
             if self.verbose:
                 unit = "nats" if self._task == "classification" else "of R²"
                 print(f"[{type(self).__name__}] {len(names)} superfeatures: {'; '.join(names)}")
                 print(f"[{type(self).__name__}] additive gap of boosting, T0 - T1: {gap:.4g} {unit}", flush=True)
-            self._store(problem, labels, names, self._fit_model(problem, labels, names, int(seeds[1])), gap)
+            with stage("training"):
+                model = self._fit_model(problem, labels, names, int(seeds[1]))
+            self._store(problem, labels, names, model, gap)
         return self
 
     def _fit_model(self, problem, labels, names, seed):

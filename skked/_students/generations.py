@@ -9,6 +9,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skked._progress import CallbackSupportMixin, following, stage, steps, with_callbacks
 from skked._students._predictions import PredictsClasses
 from skked._students._problem import read_problem
 from skked._students._tolerance import TOLERANCE_CONSTRAINTS, resolve_tolerance
@@ -20,7 +21,7 @@ from skked._validation import Interval, StrOptions, all_or_nothing
 CHOICES = {"best", "last", "ensemble"}
 
 
-class GenerationsClassifier(PredictsClasses, BaseEstimator):
+class GenerationsClassifier(PredictsClasses, CallbackSupportMixin, BaseEstimator):
     r"""Train a tolerant network, a student of it from scratch, a student of that student, and so on.
 
     All generations have the same size and see the same rows; what changes is the teacher [1]_. The first one, the
@@ -177,6 +178,7 @@ class GenerationsClassifier(PredictsClasses, BaseEstimator):
         self.verbose = verbose
         self.random_state = random_state
 
+    @with_callbacks
     def fit(self, X, y, sample_weight=None):
         """Train and score all generations.
 
@@ -202,7 +204,7 @@ class GenerationsClassifier(PredictsClasses, BaseEstimator):
             If X is sparse or of a type that cannot be read.
         """
         self._validate_params()
-        with all_or_nothing(self):
+        with following(self, 2, X, y), all_or_nothing(self):
             rng = check_random_state(self.random_state)
             seeds = rng.randint(np.iinfo(np.int32).max, size=self.n_generations)
             problem = read_problem(self, X, y, sample_weight, None)
@@ -210,10 +212,12 @@ class GenerationsClassifier(PredictsClasses, BaseEstimator):
             held_out = _held_out(problem, self.validation_fraction, rng)
             scores, ensemble_score, generations = np.full(self.n_generations, np.nan), np.nan, None
             if held_out.any():
-                generations = self._raise(problem, ~held_out, tolerance, seeds)
+                with stage("generations to score"):
+                    generations = self._raise(problem, ~held_out, tolerance, seeds)
                 scores, ensemble_score = self._scores(problem, held_out, generations)
             if generations is None or self.refit:
-                generations = self._raise(problem, np.ones(len(problem), dtype=bool), tolerance, seeds)
+                with stage("generations"):
+                    generations = self._raise(problem, np.ones(len(problem), dtype=bool), tolerance, seeds)
             self._store(problem, generations, scores, ensemble_score)
         return self
 
@@ -223,7 +227,7 @@ class GenerationsClassifier(PredictsClasses, BaseEstimator):
         patriarch = tolerant_network(self, tolerance, int(seeds[0])).fit(*arguments)
         generations = [patriarch]
         same_size = {"hidden_layer_sizes": [len(bias) for (bias,) in patriarch.network_.intercepts[:-1]]}
-        for seed in seeds[1:]:
+        for seed in steps(seeds[1:], len(seeds) - 1):
             student = KDClassifier(
                 FrozenEstimator(generations[-1]),
                 distillation_weight=self.distillation_weight,

@@ -9,6 +9,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skked._image_forward import ImageNetwork, solve_layout
+from skked._progress import CallbackSupportMixin, following, stage, with_callbacks
 from skked._students._base import WEIGHT_DECAY_ROWS
 from skked._students._contributions import ExplainsItself
 from skked._students._image_rows import pixel_scale, pixels_of, read_images, shape_of_rows
@@ -19,7 +20,7 @@ from skked._table import check_table
 from skked._validation import HasMethods, Interval, StrOptions, all_or_nothing
 
 
-class KEDImageClassifier(PredictsClasses, ExplainsItself, BaseEstimator):
+class KEDImageClassifier(PredictsClasses, ExplainsItself, CallbackSupportMixin, BaseEstimator):
     r"""Distil a classifier of images into a tiny convolutional network that explains itself.
 
     The convolutional form of knowledge explaining distillation [1]_. A shared trunk turns the image into maps, which
@@ -79,7 +80,7 @@ class KEDImageClassifier(PredictsClasses, ExplainsItself, BaseEstimator):
     device : str, default="auto"
         torch device of the training; "auto" is a GPU if there is one.
     verbose : bool or int, default=False
-        Print what is done.
+        True or 1 shows bars with the time that remains on a terminal, where rich is installed, and prints what is done.
     random_state : int, RandomState instance or None, default=None
         Seed of the teacher and the student.
 
@@ -224,6 +225,7 @@ class KEDImageClassifier(PredictsClasses, ExplainsItself, BaseEstimator):
         self.verbose = verbose
         self.random_state = random_state
 
+    @with_callbacks
     def fit(self, X, y, sample_weight=None):
         """Fit the teacher and distil it into the student.
 
@@ -249,15 +251,17 @@ class KEDImageClassifier(PredictsClasses, ExplainsItself, BaseEstimator):
             If X is sparse or of a type that cannot be read, or the teacher is a regressor.
         """
         self._validate_params()
-        with all_or_nothing(self):
+        with following(self, 2, X, y), all_or_nothing(self):
             seeds = check_random_state(self.random_state).randint(np.iinfo(np.int32).max, size=2)
             rows, image_shape = read_images(X, self.image_shape)
             problem = read_problem(self, rows, y, sample_weight, None)
             image_shape = shape_of_rows(image_shape, self.n_features_in_)
             images = pixels_of(self, problem.X, image_shape)
             layout = solve_layout(self.max_parameters, image_shape, self.n_superfeatures, problem.hard.shape[1])
-            teaching = teach_images(self, problem, images, int(seeds[0]))
-            network, loss_curve = self._train(problem, images, layout, teaching, int(seeds[1]))
+            with stage("teachers"):
+                teaching = teach_images(self, problem, images, int(seeds[0]))
+            with stage("epochs"):
+                network, loss_curve = self._train(problem, images, layout, teaching, int(seeds[1]))
             self._store(problem, teaching, network, loss_curve)
         return self
 

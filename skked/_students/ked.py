@@ -99,7 +99,7 @@ class KEDClassifier(ExplainingStudent, StudentClassifier):
     device : str, default="auto"
         torch device of the training; "auto" is a GPU if there is one.
     verbose : bool or int, default=False
-        Print what is done.
+        True or 1 shows bars with the time that remains on a terminal, where rich is installed, and prints what is done.
     random_state : int, RandomState instance or None, default=None
         Seed of folds, teachers without one, chimeras and the student.
 
@@ -333,7 +333,7 @@ class KEDRegressor(ExplainingStudent, StudentRegressor):
     device : str, default="auto"
         torch device of the training; "auto" is a GPU if there is one.
     verbose : bool or int, default=False
-        Print what is done.
+        True or 1 shows bars with the time that remains on a terminal, where rich is installed, and prints what is done.
     random_state : int, RandomState instance or None, default=None
         Seed of folds, teachers without one, chimeras and the student.
 

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.metrics import check_scoring, get_scorer_names, log_loss, make_scorer
 from sklearn.model_selection import ParameterGrid
 
+from skked._progress import stage, steps
 from skked._students._base import DistilledStudent, StudentClassifier, StudentRegressor
 from skked._students._explaining import ExplainingStudent
 from skked._students._search import Search, search_folds
@@ -82,6 +83,7 @@ class SearchedStudent(ExplainingStudent):
     network, distillation_weight, explanation_weight = "heads", 1.0, 1.0
     early_stopping, warm_start, hidden_layer_sizes = False, False, None
     within_class = False
+    _n_stages = 10
 
     def _candidates(self, problem):
         """Points of the grid, and a student for each."""
@@ -111,10 +113,12 @@ class SearchedStudent(ExplainingStudent):
     def _chosen_student(self, problem, teaching, encoder, memory, seeds):
         rng = np.random.RandomState(seeds[3])
         points, students = self._candidates(problem)
-        lessons = {}
+        first_of = {}
         for student in students:
-            key = _lesson_key(student)
-            if key not in lessons:
+            first_of.setdefault(_lesson_key(student), student)
+        lessons = {}
+        with stage("lessons"):
+            for key, student in steps(first_of.items(), len(first_of)):
                 grouping = student._superfeatures(problem, teaching, memory, seeds[1])
                 lessons[key] = grouping, student._curriculum(problem, teaching, grouping.labels, memory, seeds[2])
         groupings, curricula = zip(*(lessons[_lesson_key(student)] for student in students), strict=True)
@@ -134,9 +138,10 @@ class SearchedStudent(ExplainingStudent):
         best = np.argsort(-scores.mean(axis=1), kind="stable")[: self.committee_size]
         self._committee = []
         if len(best) > 1 and len(problem) <= COMMITTEE_ROWS:
-            self._committee = search.committee(
-                *([things[i] for i in best] for things in (students, groupings, curricula))
-            )
+            with stage("committee"):
+                self._committee = search.committee(
+                    *([things[i] for i in best] for things in (students, groupings, curricula))
+                )
             students[self.best_index_].set_params(distillation_weight=COMMITTEE_WEIGHT)
         return students[self.best_index_]
 
@@ -253,7 +258,7 @@ class KEDClassifierCV(SearchedStudent, StudentClassifier):
     device : str, default="auto"
         torch device of the training; "auto" is a GPU if there is one.
     verbose : bool or int, default=False
-        Print what is done.
+        True or 1 shows bars with the time that remains on a terminal, where rich is installed, and prints what is done.
     random_state : int, RandomState instance or None, default=None
         Seed of folds, teachers without one, chimeras and students.
 
@@ -432,7 +437,7 @@ class KEDRegressorCV(SearchedStudent, StudentRegressor):
     device : str, default="auto"
         torch device of the training; "auto" is a GPU if there is one.
     verbose : bool or int, default=False
-        Print what is done.
+        True or 1 shows bars with the time that remains on a terminal, where rich is installed, and prints what is done.
     random_state : int, RandomState instance or None, default=None
         Seed of folds, teachers without one, chimeras and students.
 

@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skked._progress import CallbackSupportMixin, following, stage, with_callbacks
 from skked._students._predictions import PredictsClasses
 from skked._students._problem import read_problem
 from skked._students._tolerance import TOLERANCE_CONSTRAINTS, fit_relabelled, resolve_tolerance
@@ -70,7 +71,7 @@ def tolerant_network(estimator, tolerance, seed):
     return network
 
 
-class TolerantClassifier(PredictsClasses, BaseEstimator):
+class TolerantClassifier(PredictsClasses, CallbackSupportMixin, BaseEstimator):
     r"""A teacher that is tolerant: it leaves probability to the classes that resemble the right one.
 
     A strict teacher is sure of every training row, and has nothing to tell beyond the label. A tolerant one is trained
@@ -116,7 +117,7 @@ class TolerantClassifier(PredictsClasses, BaseEstimator):
     device : str, default="auto"
         torch device of the network's training; "auto" is a GPU if there is one.
     verbose : bool or int, default=False
-        Print what is done.
+        True or 1 shows bars with the time that remains on a terminal, where rich is installed, and prints what is done.
     random_state : int, RandomState instance or None, default=None
         Seed of the network, or of the folds and a classifier without one.
 
@@ -235,6 +236,7 @@ class TolerantClassifier(PredictsClasses, BaseEstimator):
         self.verbose = verbose
         self.random_state = random_state
 
+    @with_callbacks
     def fit(self, X, y, sample_weight=None):
         """Fit the tolerant teacher.
 
@@ -260,13 +262,14 @@ class TolerantClassifier(PredictsClasses, BaseEstimator):
             If X is sparse or of a type that cannot be read, or the classifier takes no weights.
         """
         self._validate_params()
-        with all_or_nothing(self):
+        with following(self, 1, X, y), all_or_nothing(self):
             seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
             problem = read_problem(self, X, y, sample_weight, None)
             tolerance = resolve_tolerance(self.eta, self.target_confidence, self.top_k, len(problem.classes))
             if self.verbose:
                 print(f"[{type(self).__name__}] eta={tolerance.eta:.3g}, confidence {tolerance.confidence:.3g}")
-            self._fit_estimator(problem, tolerance, seed)
+            with stage("training"):
+                self._fit_estimator(problem, tolerance, seed)
             self.eta_, self.top_k_ = tolerance.eta, tolerance.top_k
             self.target_confidence_ = tolerance.confidence
             self.classes_ = problem.classes

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from numbers import Integral
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import delayed
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import has_fit_parameter
 
+from skked._progress import parallel_steps
 from skked._table import take_rows
 from skked._teachers._calibration import calibrate
 from skked._teachers._scores import TeacherScores
@@ -115,10 +116,11 @@ def cross_fit_teacher(
         return _frozen(teacher, X, y, task, classes, weight)
     splits = _splits(cv, X, y, classes, rng)
     seeds = rng.randint(np.iinfo(np.int32).max, size=len(splits) + 1)
-    *fold_scores, full = Parallel(n_jobs=n_jobs)(
+    jobs = [
         delayed(_fit_one)(teacher, X, y, weight, train, seed, task, classes)
         for train, seed in zip([*(train for train, _ in splits), None], seeds, strict=True)
-    )
+    ]
+    *fold_scores, full = parallel_steps(jobs, n_jobs)
     if len({scores.response for scores in (*fold_scores, full)}) > 1:
         # Some folds have margins and others do not, such as one-vs-rest models in folds of two classes.
         fold_scores, full = [scores.as_log_odds() for scores in fold_scores], full.as_log_odds()

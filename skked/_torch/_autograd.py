@@ -5,6 +5,7 @@ import contextlib
 import numpy as np
 import torch
 
+from skked._progress import steps
 from skked._torch._device import one_thread
 from skked._torch._losses import cosine_decay
 
@@ -57,7 +58,7 @@ def fit_by_autograd(parameters, loss_of, n_rows, schedule, *, seed, held_out_los
     with one_thread():
         optimiser = torch.optim.AdamW(groups, lr=schedule.learning_rate_init, betas=(0.9, 0.99))
         step, n_steps = 0, schedule.max_iter * n_batches
-        for epoch in range(schedule.max_iter):
+        for epoch in steps(range(schedule.max_iter), schedule.max_iter, stoppable=True):
             losses = []
             for rows in np.array_split(rng.permutation(n_rows), n_batches):
                 rate = schedule.learning_rate_init * cosine_decay(step, n_steps)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 import torch
 
+from skked._progress import steps
 from skked._torch._device import one_thread, resolve_device
 from skked._torch._losses import DistillationLoss, cosine_decay
 
@@ -341,7 +342,7 @@ def train(
         n_steps = schedule.max_iter * deal.n_batches
         curves, best = _Curves(n_candidates), _Best(parameters.flat)
         step = 0
-        for epoch in range(schedule.max_iter):
+        for epoch in steps(range(schedule.max_iter), schedule.max_iter, stoppable=True):
             for index in deal.epoch(rng):
                 batch = rows.take(torch.as_tensor(index, device=device))
                 phi, activations = students.forward(batch.Z)
