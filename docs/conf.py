@@ -25,7 +25,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "skked"
 html_static_path = []
 html_show_sourcelink = False
-html_sidebars = {"**": []}
+html_sidebars = {page: [] for page in ("index", "five_minutes", "coming_from", "results", "gallery/**")}
 html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False, "secondary_sidebar_items": ["page-toc"]}
 
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence"]
@@ -46,6 +46,7 @@ sphinx_gallery_conf = {
     "image_srcset": ["2x"],
     "remove_config_comments": True,
     "download_all_examples": False,
+    "ignore_repr_types": r"matplotlib\.|skked\._displays\.",
     "show_memory": False,
     "show_signature": False,
     "reset_modules": ("matplotlib", "gallery_setup.heed_warnings"),

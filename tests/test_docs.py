@@ -15,7 +15,14 @@ def test_every_public_name_is_in_the_reference_once():
 
 
 def test_every_page_is_in_a_table_of_contents():
-    blocks = re.findall(r"```\{toctree\}\n(.*?)```", (DOCS / "index.md").read_text(encoding="utf-8"), re.S)
+    contents = "".join((DOCS / page).read_text(encoding="utf-8") for page in ("index.md", "guide.md"))
+    blocks = re.findall(r"```\{toctree\}\n(.*?)```", contents, re.S)
     entries = [line for block in blocks for line in block.splitlines() if line and not line.startswith(":")]
     lost = [page.stem for page in DOCS.glob("*.md") if not any(fnmatch(page.stem, entry) for entry in entries)]
     assert lost == ["index"]
+
+
+def test_every_example_has_its_place():
+    examples = [path.stem.removeprefix("plot_") for path in (DOCS / "examples").glob("*.py")]
+    order = re.search(r"ORDER = \((.*?)\)", (DOCS / "gallery_setup.py").read_text(encoding="utf-8"), re.S)[1]
+    assert sorted(examples) == sorted(re.findall(r'"(\w+)"', order))

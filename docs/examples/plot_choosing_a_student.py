@@ -10,17 +10,24 @@ them teach the final student. All have the same parameter budget.
 # A search over kinds of students
 # -------------------------------
 # A grid of our own, small; without ``param_grid`` there are two dozen candidates.
+from skked import KEDClassifierCV
 from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import train_test_split
 
-from skked import KEDClassifierCV
-
 X, y = load_breast_cancer(return_X_y=True, as_frame=True)
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 grid = [
-    {"network": ["additive"], "distillation_weight": [0.4, 0.8], "explanation_weight": [0.0, 0.7]},
-    {"network": ["heads"], "distillation_weight": [0.0, 0.4, 0.8], "explanation_weight": [0.0]},
+    {
+        "network": ["additive"],
+        "distillation_weight": [0.4, 0.8],
+        "explanation_weight": [0.0, 0.7],
+    },
+    {
+        "network": ["heads"],
+        "distillation_weight": [0.0, 0.4, 0.8],
+        "explanation_weight": [0.0],
+    },
 ]
 search = KEDClassifierCV(
     RandomForestClassifier(50, random_state=0),
@@ -44,17 +51,24 @@ import numpy as np
 
 results = search.cv_results_
 order = np.argsort(results["mean_test_score"])
-words = [", ".join(f"{name}={value}" for name, value in results["params"][i].items()) for i in order]
+words = [
+    ", ".join(f"{name}={value}" for name, value in results["params"][i].items())
+    for i in order
+]
 figure, ax = plt.subplots(figsize=(9, 3.4), layout="constrained")
 ax.errorbar(
     -results["mean_test_score"][order],
     range(len(order)),
-    xerr=results["std_test_score"][order] / np.sqrt(search.n_splits_ if hasattr(search, "n_splits_") else 3),
+    xerr=results["std_test_score"][order] / np.sqrt(search.cv),
     fmt="o",
     color="#0072B2",
     capsize=3,
 )
-ax.set(yticks=range(len(order)), yticklabels=words, xlabel="log-loss on held-out folds, nats, ± standard error")
+ax.set(
+    yticks=range(len(order)),
+    yticklabels=words,
+    xlabel="log-loss on held-out folds, nats, ± standard error",
+)
 ax.tick_params(axis="y", labelsize=8)
 
 # %%

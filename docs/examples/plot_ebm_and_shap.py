@@ -13,17 +13,18 @@ Two other ways to a model with reasons: an *explainable boosting machine*, which
 from time import perf_counter
 
 from interpret.glassbox import ExplainableBoostingClassifier
+from skked import KEDClassifier, SuperfeatureClustering
 from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import train_test_split
-
-from skked import KEDClassifier, SuperfeatureClustering
 
 X, y = load_breast_cancer(return_X_y=True, as_frame=True)
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 
 forest = RandomForestClassifier(100, random_state=0).fit(X_train, y_train)
-ebm = ExplainableBoostingClassifier(interactions=0, outer_bags=2, max_rounds=500, n_jobs=1, random_state=0)
+ebm = ExplainableBoostingClassifier(
+    interactions=0, outer_bags=2, max_rounds=500, n_jobs=1, random_state=0
+)
 ebm.fit(X_train, y_train)
 clustering = SuperfeatureClustering(5, affinity="spearman").fit(X_train)
 student = KEDClassifier(
@@ -39,7 +40,9 @@ student = KEDClassifier(
 # -----------------------
 from skked import distillation_report
 
-distillation_report({"EBM": ebm, "student": student}, X_test, y_test, teacher=forest, n_repeat_timing=10)
+distillation_report(
+    {"EBM": ebm, "student": student}, X_test, y_test, teacher=forest, n_repeat_timing=10
+)
 
 # %%
 # One row, told three ways
@@ -60,7 +63,9 @@ def by_superfeature(of_columns):
 
 
 start = perf_counter()
-of_forest = by_superfeature(shap.TreeExplainer(forest).shap_values(row.to_numpy())[0, :, 1])
+of_forest = by_superfeature(
+    shap.TreeExplainer(forest).shap_values(row.to_numpy())[0, :, 1]
+)
 time_shap = perf_counter() - start
 start = perf_counter()
 of_ebm = by_superfeature(ebm.eval_terms(row)[0])
@@ -77,9 +82,15 @@ told = {
 figure, ax = plt.subplots(figsize=(8, 4), layout="constrained")
 places = np.arange(len(student.superfeature_names_))
 for step, (name, parts) in enumerate(told.items()):
-    ax.barh(places + 0.27 * (step - 1), parts / abs(parts).sum(), height=0.25, label=name)
+    ax.barh(
+        places + 0.27 * (step - 1), parts / abs(parts).sum(), height=0.25, label=name
+    )
 ax.axvline(0, color="black", linewidth=0.8)
-ax.set(yticks=places, yticklabels=student.superfeature_names_, xlabel="share of the contributions")
+ax.set(
+    yticks=places,
+    yticklabels=student.superfeature_names_,
+    xlabel="share of the contributions",
+)
 ax.invert_yaxis()
 ax.legend(frameon=False, fontsize=9)
 

@@ -11,11 +11,10 @@ was lost and what was saved.
 # -----------------------------
 # Tumours under the microscope: thirty measurements of cell nuclei, and whether the tumour was benign. The columns have
 # natural groups, so we name them. Without ``superfeatures=`` they would be found.
+from skked import KEDClassifier
 from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import train_test_split
-
-from skked import KEDClassifier
 
 X, y = load_breast_cancer(return_X_y=True, as_frame=True)
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
@@ -31,7 +30,11 @@ groups = {
     "shape": columns("compactness", "concav", "symmetry", "fractal"),
 }
 student = KEDClassifier(
-    RandomForestClassifier(100, random_state=0), superfeatures=groups, max_parameters=500, max_iter=100, random_state=0
+    RandomForestClassifier(100, random_state=0),
+    superfeatures=groups,
+    max_parameters=500,
+    max_iter=100,
+    random_state=0,
 )
 student.fit(X_train, y_train)
 
@@ -40,14 +43,11 @@ student.fit(X_train, y_train)
 # ---------------------
 # Contributions are in nats and add up to the log-odds of the second class, here *benign*.
 import matplotlib.pyplot as plt
-
 from skked import ExplanationDisplay
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(10, 2.8), layout="constrained")
-ExplanationDisplay.from_estimator(student, X_test, kind="row", row=0, ax=left)
-left.set_title("one tumour", loc="left")
-ExplanationDisplay.from_estimator(student, X_test, ax=right)
-right.set_title("all tumours, mean of absolute values", loc="left")
+figure, (top, bottom) = plt.subplots(2, 1, figsize=(8, 4.6), layout="constrained")
+ExplanationDisplay.from_estimator(student, X_test, kind="row", row=0, ax=top)
+ExplanationDisplay.from_estimator(student, X_test, ax=bottom)
 
 # %%
 # The student is additive, so there is nothing left over, and a superfeature's part of the score depends on its own

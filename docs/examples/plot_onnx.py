@@ -12,12 +12,13 @@ there is an ONNX runtime: C, C#, Java, Rust, a phone, a browser.
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from skked import KEDClassifier, export_onnx
 from sklearn.datasets import load_wine
 
-from skked import KEDClassifier, export_onnx
-
 X, y = load_wine(return_X_y=True, as_frame=True)
-student = KEDClassifier(superfeatures=4, max_parameters=400, max_iter=60, random_state=0).fit(X[::2], y[::2])
+student = KEDClassifier(
+    superfeatures=4, max_parameters=400, max_iter=60, random_state=0
+).fit(X[::2], y[::2])
 
 folder = TemporaryDirectory()
 path = Path(folder.name) / "student.onnx"
@@ -38,7 +39,10 @@ label, probabilities, contributions, base = session.run(
     ["label", "probabilities", "contributions", "base"], {"X": rows}
 )
 print(label[:5], contributions.shape)
-print("largest difference to the student:", abs(probabilities - student.predict_proba(X[1::2])).max())
+print(
+    "largest difference to the student:",
+    abs(probabilities - student.predict_proba(X[1::2])).max(),
+)
 
 # %%
 # The names travel in the file.
@@ -50,11 +54,14 @@ print(json.dumps({key: value[:70] for key, value in facts.items()}, indent=1))
 import matplotlib.pyplot as plt
 
 wine = 40
-figure, ax = plt.subplots(figsize=(7, 2.6), layout="constrained")
 parts = contributions[wine][:, label[wine]]
-ax.barh(student.superfeature_names_, parts, color=["#0072B2" if part > 0 else "#D55E00" for part in parts])
+figure, ax = plt.subplots(figsize=(7, 2.6), layout="constrained")
+ax.barh(student.superfeature_names_, parts, color="#0072B2")
 ax.axvline(0, color="black", linewidth=0.8)
-ax.set(xlabel=f"contribution to class {label[wine]}, nats", title=f"p = {probabilities[wine].max():.3f}")
+ax.set(
+    xlabel=f"contribution to class {label[wine]}, nats",
+    title=f"p = {probabilities[wine].max():.3f}",
+)
 ax.invert_yaxis()
 folder.cleanup()
 

@@ -26,13 +26,12 @@ X_train.head()
 # Around the teacher
 # ------------------
 # The teacher is a whole pipeline: it imputes and encodes for itself. Superfeatures are groups of raw columns.
+from skked import KEDRegressor
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
-
-from skked import KEDRegressor
 
 encode = make_column_transformer(
     (OneHotEncoder(drop="if_binary", sparse_output=False), ["sex"]),
@@ -48,8 +47,12 @@ groups = {
     "glucose": ["s6"],
 }
 settings = {"max_parameters": 300, "max_iter": 100, "random_state": 0}
-student = KEDRegressor(make_pipeline(encode, trees), superfeatures=groups, **settings).fit(X_train, y_train)
-print(f"R² of the teacher {student.teacher_.score(X_test, y_test):.2f}, student {student.score(X_test, y_test):.2f}")
+student = KEDRegressor(
+    make_pipeline(encode, trees), superfeatures=groups, **settings
+).fit(X_train, y_train)
+print(
+    f"R² of the teacher {student.teacher_.score(X_test, y_test):.2f}, student {student.score(X_test, y_test):.2f}"
+)
 
 # %%
 # Why one patient's disease is expected to progress as it does, with the patient's own values on the left:
@@ -63,11 +66,17 @@ ExplanationDisplay.from_estimator(student, X_test, kind="row", row=1)
 # A student may also be the last step of a pipeline. It then sees encoded columns, and superfeatures are groups of
 # those. All columns that came from one text belong into one superfeature; ``get_feature_names_out`` tells which.
 encoded = encode.fit(X_train).get_feature_names_out()
-owner = {name: next(raw for raw in X if name == raw or name.startswith(f"{raw}_")) for name in encoded}
+owner = {
+    name: next(raw for raw in X if name == raw or name.startswith(f"{raw}_"))
+    for name in encoded
+}
 encoded_groups = {
-    group: [name for name in encoded if owner[name] in raw_columns] for group, raw_columns in groups.items()
+    group: [name for name in encoded if owner[name] in raw_columns]
+    for group, raw_columns in groups.items()
 }
 print(encoded_groups)
 
-pipeline = make_pipeline(encode, KEDRegressor(trees, superfeatures=encoded_groups, **settings)).fit(X_train, y_train)
+pipeline = make_pipeline(
+    encode, KEDRegressor(trees, superfeatures=encoded_groups, **settings)
+).fit(X_train, y_train)
 print(f"R² {pipeline.score(X_test, y_test):.2f}")

@@ -9,14 +9,13 @@ questions that matter before a student replaces its teacher.
 # %%
 # Four models of wine
 # -------------------
+from skked import KDClassifier, KEDClassifier, distillation_report
 from sklearn.datasets import load_wine
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-
-from skked import KDClassifier, KEDClassifier, distillation_report
 
 X, y = load_wine(return_X_y=True, as_frame=True)
 X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.4, random_state=1)
@@ -44,7 +43,6 @@ report
 # Where do they disagree?
 # -----------------------
 import matplotlib.pyplot as plt
-
 from skked import AgreementDisplay, LossCurveDisplay
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
@@ -56,21 +54,29 @@ LossCurveDisplay.from_estimator(students["KED"], ax=right)
 # --------------
 # The student's contributions to one wine beside the teacher's Shapley values for the same superfeatures.
 import numpy as np
-
 from skked import GroupShapleyExplainer
 
 student = students["KED"]
-explainer = GroupShapleyExplainer(student.superfeature_labels_, random_state=0).fit(student.teacher_, X_train)
+explainer = GroupShapleyExplainer(student.superfeature_labels_, random_state=0).fit(
+    student.teacher_, X_train
+)
 wine = X_test.iloc[[5]]
 c = int(student.predict(wine)[0])
-theirs, ours = explainer.explain(wine).phi[0, :, c], student.contributions(wine)[0, :, c]
+theirs, ours = (
+    explainer.explain(wine).phi[0, :, c],
+    student.contributions(wine)[0, :, c],
+)
 
 figure, ax = plt.subplots(figsize=(7, 2.8), layout="constrained")
 places = np.arange(len(ours))
 ax.barh(places - 0.2, theirs, height=0.38, color="#D55E00", label="teacher")
 ax.barh(places + 0.2, ours, height=0.38, color="#0072B2", label="student")
 ax.axvline(0, color="black", linewidth=0.8)
-ax.set(yticks=places, yticklabels=student.superfeature_names_, xlabel=f"contribution to class {c}, nats")
+ax.set(
+    yticks=places,
+    yticklabels=student.superfeature_names_,
+    xlabel=f"contribution to class {c}, nats",
+)
 ax.invert_yaxis()
 ax.legend(frameon=False)
 

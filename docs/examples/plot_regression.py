@@ -10,11 +10,10 @@ superfeature is a function of its own columns, a curve for one column and a map 
 # Teach
 # -----
 # Progression of diabetes a year after baseline, from ten measurements.
+from skked import KEDRegressor, distillation_report
 from sklearn.datasets import load_diabetes
 from sklearn.ensemble import GradientBoostingRegressor
 from sklearn.model_selection import train_test_split
-
-from skked import KEDRegressor, distillation_report
 
 X, y = load_diabetes(return_X_y=True, as_frame=True, scaled=False)
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
@@ -40,7 +39,6 @@ distillation_report({"student": student}, X_test, y_test)
 # -----------------
 # The strip below the curve shows where rows are: at its ends there are few, and the student guesses.
 import matplotlib.pyplot as plt
-
 from skked import ResponseDisplay
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained")

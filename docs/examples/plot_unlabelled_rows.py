@@ -12,20 +12,23 @@ learns from them: ``fit(X, y, X_unlabelled=...)``. How much does it help?
 # Digits, 150 of them labelled. The teacher, a support vector machine, is fitted on the labelled rows only; the student
 # hears it on those, and on none, 300 or 900 further rows. Three times, with other rows.
 import numpy as np
+from skked import KDClassifier
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.svm import SVC
 
-from skked import KDClassifier
-
 X, y = load_digits(return_X_y=True)
 extra = (0, 300, 900)
 accuracy = {"teacher": [], "student": []}
 for seed in range(3):
-    X_rest, X_test, y_rest, y_test = train_test_split(X, y, test_size=700, random_state=seed)
-    X_train, X_pool, y_train, _ = train_test_split(X_rest, y_rest, train_size=150, stratify=y_rest, random_state=seed)
+    X_rest, X_test, y_rest, y_test = train_test_split(
+        X, y, test_size=700, random_state=seed
+    )
+    X_train, X_pool, y_train, _ = train_test_split(
+        X_rest, y_rest, train_size=150, stratify=y_rest, random_state=seed
+    )
     accuracy["student"].append([])
     for n in extra:
         student = KDClassifier(
@@ -49,8 +52,20 @@ import matplotlib.pyplot as plt
 figure, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
 scores = 100 * np.array(accuracy["student"])
 ax.plot(extra, scores.T, color="#0072B2", alpha=0.35)
-ax.plot(extra, scores.mean(axis=0), color="#0072B2", marker="o", linewidth=2.5, label="student")
-ax.axhline(100 * np.mean(accuracy["teacher"]), color="#D55E00", linestyle="--", label="teacher, mean")
+ax.plot(
+    extra,
+    scores.mean(axis=0),
+    color="#0072B2",
+    marker="o",
+    linewidth=2.5,
+    label="student",
+)
+ax.axhline(
+    100 * np.mean(accuracy["teacher"]),
+    color="#D55E00",
+    linestyle="--",
+    label="teacher, mean",
+)
 ax.set(xlabel="rows without labels", ylabel="accuracy on test rows, %", xticks=extra)
 ax.legend(frameon=False)
 
