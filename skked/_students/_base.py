@@ -18,6 +18,7 @@ from skked._memory import CheckedMemory
 from skked._progress import CallbackSupportMixin, following, stage, with_callbacks
 from skked._students._columns import best_columns, column_worth, n_columns_read
 from skked._students._feasible import check_feasible, n_held_out
+from skked._students._html import flow, student_box, superfeatures_box, teacher_box
 from skked._students._lessons import teach
 from skked._students._predictions import PredictsClasses, PredictsNumbers
 from skked._students._problem import read_problem
@@ -414,6 +415,13 @@ class DistilledStudent(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         tags.input_tags.allow_nan = True
         tags.input_tags.categorical = True
         return tags
+
+    def _sk_visual_block_(self):
+        return flow([("teacher", teacher_box(self)), *self._boxes(), ("student", student_box(self))])
+
+    def _boxes(self):
+        """What is drawn between the teacher and the student, with names."""
+        return [("superfeatures", superfeatures_box(self, None, None))] if self.chimeric else []
 
     def __getstate__(self):
         state = super().__getstate__()

@@ -11,6 +11,7 @@ from skked._students._additive_teaching import AdditiveExplainer, additive_teach
 from skked._students._base import DistilledStudent, Grouping
 from skked._students._contributions import ExplainsItself
 from skked._students._heads import read_out
+from skked._students._html import explanations_box, superfeatures_box
 from skked._validation import HasMethods, Interval, StrOptions
 
 
@@ -102,6 +103,12 @@ class ExplainingStudent(ExplainsItself, DistilledStudent):
             n_superfeatures = material.real.phi.shape[1]
             trained = read_out(trained, architecture, material)
         return super()._network_of(trained, architecture, n_superfeatures, material)
+
+    def _boxes(self):
+        known = getattr(self, "superfeature_names_", None), getattr(self, "superfeature_labels_", None)
+        kind = getattr(self, "explanation", "superfeatures")
+        superfeatures = [] if kind == "gradient" else [("superfeatures", superfeatures_box(self, *known))]
+        return [*superfeatures, ("explainer", explanations_box(self.explainer, kind))]
 
     def _store(self, problem, teaching, grouping, encoder, network, trained):
         super()._store(problem, teaching, grouping, encoder, network, trained)

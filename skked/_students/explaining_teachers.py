@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from skked._progress import CallbackSupportMixin, following, stage, with_callbacks
 from skked._students._additive_boosting import fit_additive_boosting
 from skked._students._contributions import ExplainsItself
+from skked._students._html import additive_box, flow, superfeatures_box
 from skked._students._predictions import PredictsClasses, PredictsNumbers
 from skked._students._problem import read_problem
 from skked._superfeatures import resolve_superfeatures
@@ -123,6 +124,12 @@ class ExplainingTeacher(ExplainsItself, CallbackSupportMixin, BaseEstimator):
         return fit_additive_network(
             *arguments, groups, teacher=self.teacher, random_state=seed, **self._network_settings()
         )
+
+    def _sk_visual_block_(self):
+        known = getattr(self, "superfeature_names_", None), getattr(self, "superfeature_labels_", None)
+        teacher = [] if self.teacher is None else [("teacher", self.teacher)]
+        boxes = [*teacher, ("superfeatures", superfeatures_box(self, *known)), ("model", additive_box(self))]
+        return flow(boxes)
 
     def _network_settings(self):
         """Parameters of the network's training."""
