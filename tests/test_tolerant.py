@@ -54,11 +54,11 @@ def test_loss_is_its_definition_and_the_gradient_its_slope(n_classes, k, eta, se
     score, y, weight = rng.normal(0, 2, (5, n_classes)), rng.randint(n_classes, size=5), rng.rand(5)
     expected = sum(w * _oracle(row, label, eta, k) for w, row, label in zip(weight, score, y, strict=True))
     loss, batch = _loss("softmax", eta, k), _batch(np.eye(n_classes)[y], weight)
-    base = torch.zeros(n_classes, dtype=torch.float64)
-    phi = torch.as_tensor(np.stack([score / 3, 2 * score / 3], axis=1))[None]  # two contributions that add up
+    base = torch.zeros(n_classes, 1, dtype=torch.float64)
+    phi = torch.as_tensor(np.stack([score / 3, 2 * score / 3]).transpose(0, 2, 1))[None]  # two that add up
     assert float(loss.value(phi, base, batch)[0]) == pytest.approx(expected, rel=1e-10)
 
-    gradient = loss.gradient(phi, base, batch)[0].numpy()
+    gradient = loss.gradient(phi, base, *loss.prepared(batch, base, 2))[0].permute(2, 0, 1).numpy()
     np.testing.assert_array_equal(gradient[:, 0], gradient[:, 1])
     for row, c in [(0, 0), (1, n_classes - 1), (4, y[4])]:
         step = 1e-6 * np.eye(n_classes)[c]
@@ -70,14 +70,16 @@ def test_one_log_odds_is_two_classes():
     import torch
 
     z, y, weight = np.array([-1.5, 0.3, 2.0]), np.array([0, 0, 1]), np.array([1.0, 2.0, 0.5])
-    one, batch = torch.as_tensor(z)[None, :, None, None], _batch(y[:, None].astype(float), weight)
-    base = torch.zeros(1, dtype=torch.float64)
+    one, batch = torch.as_tensor(z)[None, None, None], _batch(y[:, None].astype(float), weight)
+    base = torch.zeros(1, 1, dtype=torch.float64)
     loss = _loss("sigmoid", 0.6, 2)
     expected = sum(w * _oracle([0, s], label, 0.6, 2) for w, s, label in zip(weight, z, y, strict=True))
     assert float(loss.value(one, base, batch)[0]) == pytest.approx(expected, rel=1e-12)
-    two = torch.as_tensor(np.column_stack([np.zeros(3), z]))[None, :, None]
-    both = _loss("softmax", 0.6, 2).gradient(two, torch.zeros(2, dtype=torch.float64), _batch(np.eye(2)[y], weight))
-    np.testing.assert_allclose(loss.gradient(one, base, batch)[..., 0], both[..., 1], rtol=1e-12)
+    two, classes = torch.as_tensor(np.stack([np.zeros(3), z]))[None, None], _loss("softmax", 0.6, 2)
+    zeros = torch.zeros(2, 1, dtype=torch.float64)
+    both = classes.gradient(two, zeros, *classes.prepared(_batch(np.eye(2)[y], weight), zeros, 1))
+    ours = loss.gradient(one, base, *loss.prepared(batch, base, 1))
+    np.testing.assert_allclose(ours[:, :, 0], both[:, :, 1], rtol=1e-12)
 
 
 @pytest.mark.parametrize(("n_classes", "k", "confidence"), [(6, 4, 0.7), (3, 3, 0.9), (10, 2, 0.8)])
@@ -87,11 +89,12 @@ def test_a_fitted_row_comes_to_the_confidence_asked_for(n_classes, k, confidence
 
     tolerance = resolve_tolerance(None, confidence, k, n_classes)
     loss, batch = _loss("softmax", tolerance.eta, k), _batch(np.eye(n_classes)[[0]], np.ones(1))
-    phi, base = torch.randn(1, 1, 1, n_classes, generator=torch.Generator().manual_seed(0)), torch.zeros(n_classes)
-    phi[..., 0] = 1.0
+    phi, base = torch.randn(1, 1, n_classes, 1, generator=torch.Generator().manual_seed(0)), torch.zeros(n_classes, 1)
+    phi[:, :, 0] = 1.0
+    prepared = loss.prepared(batch, base, 1)
     for _ in range(3000):
-        phi -= 0.5 * loss.gradient(phi, base, batch)
-    f = softmax(phi[0, 0, 0].numpy())
+        phi -= 0.5 * loss.gradient(phi, base, *prepared)
+    f = softmax(phi[0, 0, :, 0].numpy())
     assert f[0] == pytest.approx(confidence, abs=5e-3)
     assert np.sort(f)[::-1][:k].sum() > 0.99  # what is left goes to the K - 1 next classes
 

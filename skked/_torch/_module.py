@@ -33,9 +33,9 @@ class StudentModule(torch.nn.Module):
         flat = _Parameters(architecture, 1, device)
         trainable, _ = _initialise(flat, architecture, [seed], initial)
         # Products with ones and zeros keep the branches apart: what is outside the blocks is zero and stays so.
-        self.masks = [mask[0] for mask in flat.views(trainable)[0]]
-        self.coefs = torch.nn.ParameterList([coef[0].clone() for coef in flat.coefs])
-        self.intercepts = torch.nn.ParameterList([intercept[0, 0].clone() for intercept in flat.intercepts])
+        self.masks = [mask[0].T for mask in flat.views(trainable)[0]]
+        self.coefs = torch.nn.ParameterList([coef[0].T.clone() for coef in flat.coefs])
+        self.intercepts = torch.nn.ParameterList([intercept[0, :, 0].clone() for intercept in flat.intercepts])
         self.base = torch.as_tensor(base, dtype=torch.float32, device=device)
         self.architecture = architecture
         self.shape = (n_superfeatures, len(self.base))

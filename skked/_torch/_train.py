@@ -1,6 +1,7 @@
 """One training loop for every student, and for many students at once."""
 
 import itertools
+import math
 from dataclasses import dataclass, field, fields
 
 import numpy as np
@@ -9,6 +10,9 @@ import torch
 from skked._progress import steps
 from skked._torch._device import one_thread, resolve_device
 from skked._torch._losses import DistillationLoss, cosine_decay
+
+CACHED = 2**19
+"""Numbers of the batches that are gathered and prepared together; fewer calls of small size, in a processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,27 @@ class TrainingSet:
         phi = None if self.phi is None else self.phi[index]
         weights = (self.weight[index], self.hard_weight[index], self.phi_weight[index])
         return TrainingSet(self.Z[index], self.hard[index], self.soft[index], phi, *weights)
+
+    def batches(self, index):
+        """Some batches, of tensors: row numbers (n_batches, 1 or n_candidates, n_rows) lead their shapes."""
+        numbers = index.reshape(-1)
+
+        def gathered(tensor):
+            return tensor.index_select(0, numbers).view(*index.shape, *tensor.shape[1:])
+
+        return TrainingSet(*(None if tensor is None else gathered(tensor) for tensor in self._fields()))
+
+    def last(self):
+        """The last one of some batches."""
+        return TrainingSet(*(None if tensor is None else tensor[-1] for tensor in self._fields()))
+
+    @property
+    def numbers_per_row(self):
+        """int: numbers that make a row."""
+        return sum(array[0].numel() for array in self._fields() if array is not None)
+
+    def _fields(self):
+        return [getattr(self, part.name) for part in fields(self)]
 
     def to_tensors(self, device):
         """The same as tensors, row weights as columns."""
@@ -116,18 +141,17 @@ class _Parameters:
 
     def __init__(self, architecture, n_candidates, device):
         self.shapes = architecture.shapes()
-        sizes = [size for n_in, n_out in self.shapes for size in (n_in * n_out, n_out)]
-        self.splits = sizes
-        self.flat = torch.zeros(n_candidates, sum(sizes), device=device)
+        n_weights = sum((n_in + 1) * n_out for n_in, n_out in self.shapes)
+        self.flat = torch.zeros(n_candidates, n_weights, device=device)
         self.coefs, self.intercepts = self.views(self.flat)
 
     def views(self, flat):
-        """Matrices (candidates, in, out) and biases (candidates, 1, out) of every layer of a flat buffer."""
+        """Matrices (candidates, out, in) and biases (candidates, out, 1) of every layer of a flat buffer."""
         coefs, intercepts, start = [], [], 0
         for n_in, n_out in self.shapes:
-            coefs.append(flat[:, start : start + n_in * n_out].view(-1, n_in, n_out))
+            coefs.append(flat[:, start : start + n_in * n_out].view(-1, n_out, n_in))
             start += n_in * n_out
-            intercepts.append(flat[:, start : start + n_out].view(-1, 1, n_out))
+            intercepts.append(flat[:, start : start + n_out].view(-1, n_out, 1))
             start += n_out
         return coefs, intercepts
 
@@ -142,8 +166,8 @@ def _initialise(parameters, architecture, seeds, initial):
     for layer, branches in enumerate(blocks):
         trainable_biases[layer][:] = 1
         for rows, columns in branches:
-            trainable_coefs[layer][0, rows, columns] = 1
-            decayed_coefs[layer][0, rows, columns] = 1
+            trainable_coefs[layer][0][columns, rows] = 1
+            decayed_coefs[layer][0][columns, rows] = 1
     for candidate, seed in enumerate(seeds):
         rng = np.random.RandomState(seed)
         for layer, branches in enumerate(blocks):
@@ -155,59 +179,61 @@ def _initialise(parameters, architecture, seeds, initial):
                     bias = rng.uniform(-bound, bound, n_out) if layer < len(blocks) - 1 else np.zeros(n_out)
                 else:
                     coef, bias = initial[0][layer][branch], initial[1][layer][branch]
-                parameters.coefs[layer][candidate, rows, columns] = torch.as_tensor(coef).to(parameters.flat)
-                parameters.intercepts[layer][candidate, 0, columns] = torch.as_tensor(bias).to(parameters.flat)
+                parameters.coefs[layer][candidate][columns, rows] = torch.as_tensor(coef.T).to(parameters.flat)
+                parameters.intercepts[layer][candidate, columns, 0] = torch.as_tensor(bias).to(parameters.flat)
     return trainable, decayed
 
 
 class _Students:
-    """Forward and backward pass of all candidates on shared rows."""
+    """Forward and backward pass of all candidates; rows of activations and contributions lie along the last axis."""
 
     def __init__(self, parameters, n_superfeatures, n_outputs):
         self.parameters = parameters
+        self.n_candidates = len(parameters.flat)
         self.shape = (n_superfeatures, n_outputs)
 
     def forward(self, Z):
-        """Contributions (candidates, rows, M, K) and the activations that the backward pass needs."""
+        """Contributions (candidates, M, K, rows) of rows (1 or candidates, rows, d), and the hidden layers."""
         coefs, intercepts = self.parameters.coefs, self.parameters.intercepts
-        hidden = Z if Z.ndim == 3 else Z.expand(len(coefs[0]), *Z.shape)
-        activations = [hidden]
+        units, hidden = Z.expand(self.n_candidates, -1, -1).transpose(1, 2), []
         for coef, intercept in zip(coefs[:-1], intercepts[:-1], strict=True):
-            hidden = torch.baddbmm(intercept, hidden, coef).relu_()
-            activations.append(hidden)
-        phi = torch.baddbmm(intercepts[-1], hidden, coefs[-1])
-        return phi.view(*phi.shape[:2], *self.shape), activations
+            units = torch.baddbmm(intercept, coef, units).relu_()
+            hidden.append(units)
+        phi = torch.baddbmm(intercepts[-1], coefs[-1], units)
+        return phi.view(self.n_candidates, *self.shape, -1), hidden
 
-    def backward(self, gradient, activations, out):
-        """Gradient of every weight, written into the flat buffer ``out``."""
+    def backward(self, gradient, Z, hidden, out):
+        """Gradient of every weight, written into the flat buffer ``out``; the hidden layers are used up."""
         grad_coefs, grad_intercepts = self.parameters.views(out)
-        gradient = gradient.reshape(*gradient.shape[:2], -1)
-        for layer in range(len(activations) - 1, -1, -1):
-            torch.bmm(activations[layer].transpose(1, 2), gradient, out=grad_coefs[layer])
-            torch.sum(gradient, 1, keepdim=True, out=grad_intercepts[layer])
+        gradient = gradient.reshape(self.n_candidates, -1, Z.shape[1])
+        for layer in range(len(hidden), -1, -1):
+            units = hidden[layer - 1].transpose(1, 2) if layer else Z.expand(self.n_candidates, -1, -1)
+            torch.bmm(gradient, units, out=grad_coefs[layer])
+            torch.sum(gradient, 2, keepdim=True, out=grad_intercepts[layer])
             if layer:
-                gradient = torch.bmm(gradient, self.parameters.coefs[layer].transpose(1, 2))
-                gradient.mul_(activations[layer] > 0)
+                gradient = torch.bmm(self.parameters.coefs[layer].transpose(1, 2), gradient)
+                gradient.mul_(hidden[layer - 1].sign_())
 
 
 class _Adam:
-    """Adam with decoupled weight decay on one flat buffer."""
+    """Adam with decoupled weight decay on one flat buffer; its corrections for the first steps are in the rates."""
 
     def __init__(self, flat, decayed, alpha, betas=(0.9, 0.99), epsilon=1e-8):
         self.flat, self.decayed, self.alpha = flat, decayed, alpha
         self.betas, self.epsilon = betas, epsilon
-        self.mean, self.square = torch.zeros_like(flat), torch.zeros_like(flat)
+        self.mean, self.square, self.root = (torch.zeros_like(flat) for _ in range(3))
         self.n_steps = 0
 
     def step(self, gradient, learning_rate):
         self.n_steps += 1
         first, second = self.betas
+        correction = math.sqrt(1 - second**self.n_steps)
         self.mean.lerp_(gradient, 1 - first)
         self.square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
-        corrected = (self.square / (1 - second**self.n_steps)).sqrt_().add_(self.epsilon)
+        torch.sqrt(self.square, out=self.root).add_(self.epsilon * correction)
         if self.alpha:
             self.flat.addcmul_(self.flat, self.decayed, value=-learning_rate * self.alpha)
-        self.flat.addcdiv_(self.mean, corrected, value=-learning_rate / (1 - first**self.n_steps))
+        self.flat.addcdiv_(self.mean, self.root, value=-learning_rate * correction / (1 - first**self.n_steps))
 
 
 @dataclass(frozen=True)
@@ -238,12 +264,10 @@ class _Dealer:
         self.n_extra = int(np.ceil(batch_size * min(n_extra / n_rows, chimeras_per_row)))
 
     def epoch(self, rng):
-        """Row numbers of every batch, (n_batches, rows), or (n_batches, candidates, rows)."""
+        """Row numbers of every batch, (n_batches, 1 or candidates, rows)."""
         batches = {id(part): self._of(part, rng) for part in self.distinct}
-        if self.parts is None:
-            (shared,) = batches.values()
-            return shared
-        return np.stack([batches[id(part)] for part in self.parts], axis=1)
+        parts = self.distinct if self.parts is None else self.parts
+        return np.stack([batches[id(part)] for part in parts], axis=1)
 
     def _of(self, part, rng):
         order = np.resize(part.real[rng.permutation(len(part.real))], self.n_batches * self.size)
@@ -314,7 +338,7 @@ def train(
         One per candidate.
     """
     device = resolve_device(device)
-    with one_thread(), torch.no_grad():
+    with one_thread(), torch.inference_mode():
         n_candidates = len(seeds)
         parameters = _Parameters(architecture, n_candidates, device)
         trainable, decayed = _initialise(parameters, architecture, seeds, initial)
@@ -330,12 +354,13 @@ def train(
                 )
             },
         )
-        base = torch.as_tensor(np.asarray(base, dtype=np.float32), device=device)
+        base = torch.as_tensor(np.asarray(base, dtype=np.float32), device=device)[:, None]
         n_real, n_chimeric = len(real), 0 if chimeric is None else len(chimeric)
         rows = stacked(real, chimeric).to_tensors(device)
         held_out = None if validation is None else validation.to_tensors(device)
         students = _Students(parameters, n_superfeatures, len(base))
         gradient = torch.zeros_like(parameters.flat)
+        masked = not bool(trainable.all())
         optimiser = _Adam(parameters.flat, decayed, schedule.alpha)
         rng = np.random.RandomState(seeds[0])
         deal = _Dealer(n_real, n_chimeric, parts, schedule.batch_size, chimeras_per_row)
@@ -343,14 +368,16 @@ def train(
         curves, best = _Curves(n_candidates), _Best(parameters.flat)
         step = 0
         for epoch in steps(range(schedule.max_iter), schedule.max_iter, stoppable=True):
-            for index in deal.epoch(rng):
-                batch = rows.take(torch.as_tensor(index, device=device))
-                phi, activations = students.forward(batch.Z)
-                students.backward(loss.gradient(phi, base, batch) / index.shape[-1], activations, gradient)
-                gradient.mul_(trainable)
-                optimiser.step(gradient, schedule.learning_rate_init * cosine_decay(step, n_steps))
-                step += 1
-            epoch_loss = loss.value(phi, base, batch) / index.shape[-1]
+            for index in _some_at_a_time(deal.epoch(rng), n_candidates * rows.numbers_per_row):
+                batches = rows.batches(torch.as_tensor(index, device=device))
+                share = 1 / index.shape[-1]
+                for Z, *prepared in zip(batches.Z, *loss.prepared(batches, base, n_superfeatures), strict=True):
+                    phi, hidden = students.forward(Z)
+                    students.backward(loss.gradient(phi, base, *prepared), Z, hidden, gradient)
+                    gradient.mul_(trainable * share if masked else share)
+                    optimiser.step(gradient, schedule.learning_rate_init * cosine_decay(step, n_steps))
+                    step += 1
+            epoch_loss = loss.value(phi, base, batches.last()) * share
             curves.training.append(epoch_loss.cpu().numpy())
             if not np.isfinite(curves.training[-1]).all():
                 raise ValueError(
@@ -359,7 +386,7 @@ def train(
                     "temperatures nearer to 1."
                 )
             if held_out is not None:
-                phi, _ = students.forward(held_out.Z)
+                phi, _ = students.forward(held_out.Z[None])
                 held_out_loss = loss.value(phi, base, held_out) / held_out.weight.sum()
                 curves.validation.append(held_out_loss.cpu().numpy())
                 best.update(parameters.flat, held_out_loss, epoch, schedule.tol)
@@ -368,6 +395,12 @@ def train(
                     break
         flat = parameters.flat if held_out is None else best.flat
         return _extract(parameters, flat, architecture, curves)
+
+
+def _some_at_a_time(index, numbers_per_row):
+    """Batches that are gathered and prepared together: as many as stay in the processor's cache."""
+    at_once = max(1, CACHED // (index.shape[-1] * numbers_per_row))
+    return (index[start : start + at_once] for start in range(0, len(index), at_once))
 
 
 def stacked(above, below):
@@ -408,7 +441,7 @@ def _extract(parameters, flat, architecture, curves):
     coefs, intercepts = ([array.cpu().numpy() for array in arrays] for arrays in parameters.views(flat))
     return [
         Trained(
-            *branches_of(architecture, [coef[i] for coef in coefs], [intercept[i, 0] for intercept in intercepts]),
+            *branches_of(architecture, [coef[i].T for coef in coefs], [intercept[i, :, 0] for intercept in intercepts]),
             *curves.of(i),
         )
         for i in range(len(flat))
