@@ -11,6 +11,7 @@ import hashlib
 import inspect
 import os
 import pickle
+import warnings
 
 import joblib
 import numpy as np
@@ -81,10 +82,8 @@ class CheckedMemory:
     def keep(self, name, function, *args, **kwargs):
         """``function(*args, **kwargs)``, from the disk if a result of this name is there and whole.
 
-        Raises
-        ------
-        OSError
-            If the disk is full. A result that was cut short is never read.
+        On a full disk the work goes on, with a warning, joblib's or this one: nobody shall lose a result because a copy
+        of it found no room.
         """
         if not self.is_on:
             return function(*args, **kwargs)
@@ -94,12 +93,8 @@ class CheckedMemory:
         except OSError as error:
             if error.errno not in _FULL:
                 raise
-            raise OSError(
-                error.errno,
-                f"{error.strerror}: memory cannot keep results there; free some space, or leave memory out. What was "
-                "finished before is kept",
-                str(getattr(self.memory, "location", self.memory)),
-            ) from error
+            warnings.warn(f"Unable to keep a result in {self.memory}: {error}.", stacklevel=2)
+            return function(*args, **kwargs)
 
     def _kept_by_arguments(self, function, ignore, *args, **kwargs):
         given = inspect.signature(function).bind(*args, **kwargs).arguments

@@ -4,7 +4,6 @@ import pickle
 import time
 from dataclasses import dataclass, field
 from numbers import Integral
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,6 +20,7 @@ from skked._metrics import agreement_score, explanation_agreement_score
 from skked._report_page import page
 from skked._table import as_table, check_labels, check_weight, n_rows, take_rows
 from skked._validation import HasMethods, Interval, validate_params
+from skked._writing import write_whole
 
 __all__ = ["DistillationReport", "distillation_report"]
 
@@ -113,7 +113,7 @@ class DistillationReport:
         text = page(self, student=student, title=title, X_train=X_train, notes=notes)
         if path is None:
             return text
-        Path(path).write_text(text, encoding="utf-8")
+        write_whole(path, text)
         return None
 
     def in_words(self):

@@ -122,7 +122,17 @@ from skked import KEDClassifier
 
 class Slow(DecisionTreeClassifier):
     def fit(self, X, y, sample_weight=None):
-        print("fitting", flush=True)
+        if "fit" in sys.argv:
+            self.wait()
+        return super().fit(X, y, sample_weight)
+
+    def predict_proba(self, X):
+        if "explain" in sys.argv and len(X) > 60:
+            self.wait()
+        return super().predict_proba(X)
+
+    def wait(self):
+        print("waiting", flush=True)
         time.sleep(60)
 
 X = np.random.RandomState(0).normal(size=(60, 4))
@@ -145,18 +155,19 @@ def processes_of(session):
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="reads /proc")
-def test_ctrl_c_leaves_no_processes():
+@pytest.mark.parametrize(("stage", "stop"), [("fit", os.kill), ("explain", os.killpg)], ids=["fit", "explain"])
+def test_ctrl_c_leaves_no_processes(stage, stop):
     running = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(SLOW)],
+        [sys.executable, "-c", textwrap.dedent(SLOW), stage],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
         text=True,
     )
     try:
-        assert running.stdout.readline().startswith("fitting")  # both may say it at once
+        assert running.stdout.readline().startswith("waiting")  # both may say it at once
         assert len(processes_of(running.pid)) > 1
-        os.kill(running.pid, signal.SIGINT)
+        stop(running.pid, signal.SIGINT)
         assert running.wait(timeout=20) != 0
         deadline = time.monotonic() + 10
         while processes_of(running.pid) and time.monotonic() < deadline:

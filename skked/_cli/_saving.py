@@ -8,6 +8,7 @@ from rich.console import Console
 from skked._cli._errors import UserError
 from skked._cli._printing import show
 from skked._export import save
+from skked._writing import write_whole
 
 FILES = ("student.skops", "report.html", "report.csv", "report.txt", "superfeatures.csv", "explanations.csv")
 
@@ -58,10 +59,10 @@ def save_all(comparison, out, row):
         X_train=comparison.problem.train,
         notes=[*comparison.problem.notes, *comparison.warnings],
     )
-    comparison.report.to_dataframe().to_csv(out / "report.csv")
-    (out / "report.txt").write_text(_as_text(comparison, row), encoding="utf-8")
-    superfeatures.to_csv(out / "superfeatures.csv", index=False)
-    comparison.explanations.to_csv(out / "explanations.csv")
+    write_whole(out / "report.csv", comparison.report.to_dataframe().to_csv())
+    write_whole(out / "report.txt", _as_text(comparison, row))
+    write_whole(out / "superfeatures.csv", superfeatures.to_csv(index=False))
+    write_whole(out / "explanations.csv", comparison.explanations.to_csv())
     return [out / name for name in FILES]
 
 

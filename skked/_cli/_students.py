@@ -15,6 +15,7 @@ from skked._cli._tables import read_table
 from skked._cli._teachers import NAMES, teacher_of
 from skked._export import export_numpy, export_onnx, load
 from skked._report import distillation_report
+from skked._writing import write_whole
 
 STDIN = Path("-")
 
@@ -158,7 +159,7 @@ def write_table(table, out):
     if kind not in (".csv", ".parquet"):
         raise UserError(f"Expected --out to be named .csv or .parquet, got {out.name}.")
     try:
-        table.to_csv(out) if kind == ".csv" else table.to_parquet(out)
+        write_whole(out, table.to_csv() if kind == ".csv" else table.to_parquet())
     except ImportError as error:
         raise UserError("Writing parquet needs pyarrow. Install it with: pip install 'skked[parquet]'") from error
     except OSError as error:

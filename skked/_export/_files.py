@@ -1,8 +1,4 @@
-"""Writing a file so that there is never half of one, and finding the student that it is about."""
-
-import os
-import uuid
-from pathlib import Path
+"""Finding the student that a file is about."""
 
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
@@ -10,24 +6,6 @@ from sklearn.utils.validation import check_is_fitted
 import skked
 from skked._students._base import DistilledStudent
 from skked._students.explaining_teachers import ExplainingTeacher
-
-
-def write_whole(path, content):
-    """Write bytes to a file: all of them, or the file stays as it was.
-
-    Parameters
-    ----------
-    path : str or Path
-    content : bytes
-    """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
 
 ESTIMATORS = [f"{home}.{name}" for name, home in skked._HOME_OF.items() if home.startswith("skked._students.")]
 """Full names of the public estimators."""

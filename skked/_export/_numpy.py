@@ -11,7 +11,8 @@ import numpy as np
 from sklearn.base import is_classifier
 
 import skked
-from skked._export._files import column_names, fitted_student, one_network, write_whole
+from skked._export._files import column_names, fitted_student, one_network
+from skked._writing import write_whole
 
 _HEADER = '''"""A {kind} of skked {version}: predicts and explains with numpy alone.
 

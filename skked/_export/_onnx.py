@@ -6,10 +6,11 @@ from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
 
 import skked
-from skked._export._files import column_names, fitted_student, write_whole
+from skked._export._files import column_names, fitted_student
 from skked._export._graph import LABEL_OPSET, OPSET, StudentGraph, output_shapes, output_types
 from skked._export._skl2onnx import register_onnx_converters
 from skked._validation import optional_import
+from skked._writing import write_whole
 
 IR_VERSION = 8  # the one that came with the operators of OPSET
 

@@ -14,9 +14,10 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 import skked
-from skked._export._files import ESTIMATORS, fitted_estimator, write_whole
+from skked._export._files import ESTIMATORS, fitted_estimator
 from skked._export._plain_reader import NotPlain, read_plain
 from skked._validation import optional_import
+from skked._writing import write_whole
 
 FORMAT_VERSION = 1
 """Counts up when files of an older version can no longer be read as they are."""

@@ -1,0 +1,332 @@
+"""What happens when something goes wrong: a kill, a full disk, damage, too little memory."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from joblib import Memory
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
+
+from skked import GroupShapleyExplainer, KEDClassifier
+
+RNG = np.random.RandomState(0)
+X = RNG.normal(size=(60, 4))
+Y = (X[:, 0] * X[:, 1] > 0).astype(int)
+QUICK = {"superfeatures": [0, 0, 1, 1], "max_iter": 3, "max_parameters": 80, "cv": 2, "random_state": 0}
+
+WATCHED = """
+import os, sys, time
+import numpy as np
+from sklearn.tree import DecisionTreeClassifier
+
+def say(word):
+    with open(os.environ["LOG"], "a") as log:
+        log.write(f"{word}\\n")
+
+class Watched(DecisionTreeClassifier):
+    "Says when it is fitted, and how many rows it is asked for; no engine can read its tree."
+
+    def fit(self, X, y, sample_weight=None):
+        say("fit")
+        return super().fit(X, y, sample_weight)
+
+    def predict_proba(self, X):
+        say(len(X))
+        time.sleep(float(os.environ.get("SLOW", 0)))
+        return super().predict_proba(X)
+
+X = np.random.RandomState(0).normal(size=(80, 4))
+Y = (X[:, 0] * X[:, 1] > 0).astype(int)
+SMALL_BLOCKS = dict(superfeatures=[0, 0, 1, 1], background=5, engine="enumeration", max_bytes=512, random_state=0)
+"""
+
+EXPLAINS = """
+from watched import *
+from skked import GroupShapleyExplainer
+
+teacher = Watched(max_depth=3, random_state=0).fit(X, Y)
+explainer = GroupShapleyExplainer(**SMALL_BLOCKS, memory=sys.argv[1] or None).fit(teacher, X)
+say("explain")
+np.save(sys.argv[2], explainer.explain(X).phi)
+"""
+
+DISTILS = """
+from watched import *
+from skked import GroupShapleyExplainer, KEDClassifier
+
+explainer = GroupShapleyExplainer(**SMALL_BLOCKS)
+student = KEDClassifier(
+    Watched(max_depth=3), superfeatures=[0, 0, 1, 1], explainer=explainer, chimeric=False, cv=2, max_iter=3,
+    random_state=0, memory=sys.argv[1] or None,
+).fit(X, Y)
+np.save(sys.argv[2], student.decision_function(X))
+"""
+
+
+class Child:
+    """A process that logs what its teacher is asked for."""
+
+    def __init__(self, folder, script):
+        self.folder = folder
+        (folder / "watched.py").write_text(WATCHED)
+        (folder / "script.py").write_text(textwrap.dedent(script))
+
+    def start(self, name, *, memory="", slow=0.0):
+        self.log = self.folder / f"{name}.log"
+        self.log.touch()
+        variables = {**os.environ, "LOG": str(self.log), "SLOW": str(slow)}
+        command = [sys.executable, "script.py", str(memory), f"{name}.npy"]
+        return subprocess.Popen(command, cwd=self.folder, env=variables)
+
+    def words(self, after=None):
+        words = self.log.read_text().split()
+        return words[words.index(after) + 1 :] if after in words else ([] if after else words)
+
+    def run(self, name, **options):
+        assert self.start(name, **options).wait(timeout=60) == 0
+        return np.load(self.folder / f"{name}.npy")
+
+    def kill_after(self, n_words, name, *, after, **options):
+        process = self.start(name, slow=0.02, **options)
+        try:
+            deadline = time.monotonic() + 60
+            while len(self.words(after)) < n_words and process.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.002)
+        finally:
+            process.kill()
+        assert process.wait() == -signal.SIGKILL
+
+
+# kills ------------------------------------------------------------------------------------------------------------
+
+
+def test_explanations_killed_at_70_percent_repeat_at_most_one_block(tmp_path):
+    child = Child(tmp_path, EXPLAINS)
+    expected = child.run("whole")
+    calls = child.words(after="explain")
+    per_block = len(calls) // 20  # 80 rows in blocks of four
+    assert per_block * 20 == len(calls)
+    child.kill_after(int(0.7 * len(calls)), "killed", after="explain", memory=tmp_path / "cache")
+    done = len(child.words(after="explain"))
+    assert 0.6 * len(calls) < done < 0.9 * len(calls)
+    found = child.run("resumed", memory=tmp_path / "cache")
+    np.testing.assert_array_equal(found, expected)
+    assert len(calls) <= done + len(child.words(after="explain")) <= len(calls) + per_block
+
+
+@pytest.mark.long
+def test_a_killed_fit_goes_on_after_its_last_finished_stage_and_block(tmp_path):
+    child = Child(tmp_path, DISTILS)
+    expected = child.run("whole")
+    n_calls = len(child.words())
+    assert child.words().count("fit") == 3
+    child.kill_after(int(0.7 * n_calls), "killed", after=None, memory=tmp_path / "cache")
+    done = len(child.words())
+    found = child.run("resumed", memory=tmp_path / "cache")
+    np.testing.assert_array_equal(found, expected)
+    assert child.words().count("fit") == 0
+    assert len(child.words()) <= n_calls - done + 30  # a block, and calls that prepare the explainers of two folds
+    child.run("again", memory=tmp_path / "cache")
+    assert child.words() == []
+
+
+# damage -----------------------------------------------------------------------------------------------------------
+
+
+def student(memory=None, teacher=None):
+    return KEDClassifier(teacher or DecisionTreeClassifier(max_depth=3), memory=memory, **QUICK)
+
+
+class CountedTree(DecisionTreeClassifier):
+    fits = 0
+
+    def fit(self, X, y, sample_weight=None):
+        CountedTree.fits += 1
+        return super().fit(X, y, sample_weight)
+
+
+def results_in(folder):
+    return sorted(Path(folder).rglob("output.pkl"))
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def flip_a_bit(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [cut, flip_a_bit, lambda path: path.write_bytes(b"")], ids=["cut", "bit", "empty"])
+def test_a_damaged_cache_is_noticed_and_rebuilt(damage, tmp_path):
+    teacher = CountedTree(max_depth=3, random_state=0)
+    expected = student(str(tmp_path), teacher).fit(X, Y).decision_function(X)
+    assert len(results_in(tmp_path)) > 2
+    for path in results_in(tmp_path):
+        damage(path)
+    CountedTree.fits = 0
+    np.testing.assert_array_equal(student(str(tmp_path), teacher).fit(X, Y).decision_function(X), expected)
+    assert CountedTree.fits == 3
+    np.testing.assert_array_equal(student(str(tmp_path), teacher).fit(X, Y).decision_function(X), expected)
+    assert CountedTree.fits == 3
+
+
+@pytest.mark.parametrize("teacher", [HistGradientBoostingClassifier(max_iter=5), SVC()], ids=lambda t: type(t).__name__)
+def test_what_follows_a_teacher_read_from_disk_is_found(teacher, tmp_path):
+    student(str(tmp_path), teacher).fit(X, Y)
+    kept = results_in(tmp_path)
+    student(str(tmp_path), teacher).fit(X, Y)
+    assert results_in(tmp_path) == kept
+
+
+def test_kept_results_are_those_of_the_same_arguments_only(tmp_path):
+    teacher = DecisionTreeClassifier(max_depth=4, random_state=0).fit(X, Y)
+
+    def explain(rows, memory=None, **parameters):
+        parameters = {"superfeatures": [0, 1, 2, 3], "engine": "sampling", "random_state": 0, **parameters}
+        return GroupShapleyExplainer(memory=memory, **parameters).fit(teacher, X).explain(rows).phi
+
+    others = [np.vstack([X[:k], -3 * X[k : k + 1], X[k + 1 :]]) for k in range(4)]  # maybe among the pilot rows
+    for rows in (X, X[:50], X[:1], *others):
+        for parameters in ({}, {"background": 3}, {"n_coalitions": 4}, {"random_state": 1}, {"engine": "permutation"}):
+            expected = explain(rows, **parameters)
+            for _ in range(2):
+                np.testing.assert_array_equal(explain(rows, str(tmp_path), **parameters), expected)
+
+
+@pytest.mark.parametrize("engine", ["tree", "enumeration", "sampling", "permutation", "shap"])
+@pytest.mark.parametrize("teacher", [HistGradientBoostingClassifier(max_iter=5), DecisionTreeClassifier(max_depth=3)])
+def test_keeping_changes_no_bit(engine, teacher, tmp_path, monkeypatch):
+    from skked._explanations import _exact_engines
+
+    monkeypatch.setattr(_exact_engines, "_ROWS_PER_BLOCK", 7)
+    settings = {"superfeatures": [0, 0, 1, 2], "engine": engine, "random_state": 0, "response": "probability"}
+    fitted = teacher.fit(X, Y)
+    expected = GroupShapleyExplainer(**settings).fit(fitted, X).explain(X).phi
+    for _ in range(2):
+        keeping = GroupShapleyExplainer(memory=str(tmp_path), **settings).fit(fitted, X)
+        np.testing.assert_array_equal(keeping.explain(X).phi, expected)
+
+
+def test_what_cannot_be_named_is_refused(tmp_path):
+    class Local(DecisionTreeClassifier):
+        pass
+
+    with pytest.raises(TypeError, match="memory needs what can be pickled, got Local"):
+        student(str(tmp_path), Local()).fit(X, Y)
+
+
+def test_memory_may_be_joblibs_or_nothing(tmp_path):
+    expected = student().fit(X, Y).decision_function(X)
+    for memory in (Memory(tmp_path / "a", verbose=0, compress=3), Memory(None, verbose=0), str(tmp_path / "b")):
+        np.testing.assert_array_equal(student(memory).fit(X, Y).decision_function(X), expected)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotADirectoryError, match="Expected memory as a folder"):
+        student(str(tmp_path / "file")).fit(X, Y)
+    with pytest.raises(NotADirectoryError, match="Expected memory as a folder"):
+        GroupShapleyExplainer([0, 0, 1, 1], memory=str(tmp_path / "file")).fit(student().fit(X, Y), X)
+
+
+# disks ------------------------------------------------------------------------------------------------------------
+
+
+def writers():
+    """Everything that writes a file, by name: a function of the path."""
+    import pandas as pd
+
+    from skked import distillation_report, export_numpy, export_onnx, save
+    from skked._cli._students import write_table
+
+    fitted = student().fit(X, Y)
+    report = distillation_report({"KED": fitted}, X, Y, random_state=0)
+    table = pd.DataFrame(X)
+    return {
+        "student.skops": lambda path: save(fitted, path),
+        "student.onnx": lambda path: export_onnx(fitted, path),
+        "student.py": lambda path: export_numpy(fitted, path),
+        "report.html": lambda path: report.to_html(path),
+        "table.csv": lambda path: write_table(table, Path(path)),
+        "table.parquet": lambda path: write_table(table, Path(path)),
+    }
+
+
+@pytest.fixture(scope="module")
+def write():
+    return writers()
+
+
+FILES = ["student.skops", "student.onnx", "student.py", "report.html", "table.csv", "table.parquet"]
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("existed", [False, True])
+def test_a_full_disk_leaves_files_as_they_were(write, name, existed, tmp_path):
+    path = tmp_path / name
+    if existed:
+        path.write_bytes(b"before")
+        path.chmod(0o640)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(Exception, match=r"File too large.* the file (stays as it was|was not made)") as caught:
+            write[name](str(path))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert name in str(caught.value)
+    assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"before"] * existed
+    write[name](str(path))
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+    assert len(path.read_bytes()) > 1000
+    if existed:
+        assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_writing_follows_links_and_leaves_devices_alone(write, tmp_path):
+    (tmp_path / "link.py").symlink_to(tmp_path / "file.py")
+    write["student.py"](tmp_path / "link.py")
+    assert (tmp_path / "link.py").is_symlink() and (tmp_path / "file.py").is_file()
+    write["student.py"]("/dev/null")
+    assert not Path("/dev/null").is_file()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of its own, which is full after 1 MiB."""
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "skked", tmp_path], capture_output=True).returncode:
+        pytest.skip("needs the right to mount")
+    yield tmp_path
+    subprocess.run(["umount", tmp_path], check=True)
+
+
+@pytest.mark.parametrize("room", [28_000, 0])
+def test_a_full_disk_under_the_cache_costs_nothing_but_the_cache(room, small_disk, monkeypatch):
+    from joblib.memory import _FUNCTION_HASHES
+
+    _FUNCTION_HASHES.clear()  # as in a new process
+    expected = student().fit(X, Y).decision_function(X)
+    filling = small_disk / "filling"
+    with filling.open("wb", buffering=0) as file:
+        while file.write(b"0" * min(4096, 2**20 - room - file.tell())):
+            pass
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = student(str(small_disk / "cache")).fit(X, Y).decision_function(X)
+    np.testing.assert_array_equal(found, expected)
+    assert any("No space left on device" in str(warning.message) for warning in caught)
+    filling.unlink()
+    for _ in range(2):
+        np.testing.assert_array_equal(student(str(small_disk / "cache")).fit(X, Y).decision_function(X), expected)
