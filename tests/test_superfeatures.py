@@ -476,12 +476,23 @@ def test_hessian_refuses_what_it_cannot_read():
     ("inside", "outside", "name"),
     [
         (["BILL_AMT1", "BILL_AMT2"], ["PAY_AMT1"], "BILL_AMT"),
-        (["BILL_AMT1", "BILL_AMT2"], ["BILL_AMT3"], "BILL_AMT1 + 1"),
+        (["BILL_AMT1", "BILL_AMT2"], ["BILL_AMT3"], "BILL_AMT1–2"),
         (["x_mean", "y_mean"], [], "mean"),
         (["totalRooms", "sleepingRooms"], ["population"], "Rooms"),
-        (["longitude", "latitude"], [], "longitude + 1"),
-        (["ash", "alcalinity_of_ash"], [], "ash + 1"),
-        (["x1", "x2", "x3"], ["x4"], "x1 + 2"),
+        (["colour=red", "colour=blue"], ["size"], "colour"),
+        (["mean texture", "texture error", "worst texture"], ["mean area"], "texture"),
+        (["meanTexture", "textureError", "worst_texture"], [], "Texture"),
+        (["mean texture", "texture error"], ["worst texture"], "mean texture & texture error"),
+        (["longitude", "latitude"], [], "latitude & longitude"),
+        (["ash", "alcalinity_of_ash"], [], "alcalinity_of_ash & ash"),
+        (["x3", "x1", "x2"], ["x4"], "x1–3"),
+        (["x10", "x9", "x1"], ["x4"], "x1, x9–10"),
+        (["p08", "p10", "p09"], ["p11"], "p08–10"),
+        ([f"x{i}" for i in [*range(20, 32), 2, 4, 6, 8, 11, 13, 15, 17, 19]], ["x1"], "x19–31 + 8 more"),
+        ([f"x{i}" for i in range(0, 40, 2)], ["x1"], "x0 + 19 more"),
+        (["the height of a person", "sizes in all other words"], [], "sizes in all other words + 1 more"),
+        (["age", "sex", "height"], [], "age + 2 more"),
+        (["0", "1"], ["2"], "0–1"),
         (["age"], ["age_2"], "age"),
     ],
 )
@@ -491,10 +502,26 @@ def test_names_are_read_from_the_columns(inside, outside, name):
 
 
 def test_names_differ_and_point_at_the_central_column():
-    names = superfeature_names(["age + 1", "age", "sex", "age + 1 (2)"], [0, 1, 1, 2])
-    assert len(set(names)) == 3 and names[0] == "age + 1"
+    names = superfeature_names(["age & sex", "age", "sex", "age & sex (2)"], [0, 1, 1, 2])
+    assert len(set(names)) == 3 and names[0] == "age & sex"
     affinity = np.array([[1, 0.9, 0.1], [0.9, 1, 0.8], [0.1, 0.8, 1]])
-    assert superfeature_names(["left", "middle", "right"], [0, 0, 0], affinity) == ["middle + 2"]
+    assert superfeature_names(["left", "middle", "right"], [0, 0, 0], affinity) == ["middle + 2 more"]
+
+
+COLUMNS = ["age", "sex", "x1", "x2", "x3", "BILL_AMT1", "BILL_AMT2", "PAY_AMT1", "mean area", "area error", "up"]
+
+
+@given(st.lists(st.integers(0, 3), min_size=len(COLUMNS), max_size=len(COLUMNS)), st.randoms(use_true_random=False))
+def test_names_are_unique_and_no_matter_of_order(groups, order):
+    labels = np.unique(groups, return_inverse=True)[1]
+    affinity = np.abs(np.corrcoef(np.random.RandomState(0).normal(size=(len(COLUMNS), 5))))
+    names = superfeature_names(COLUMNS, labels, affinity)
+    assert len(set(names)) == labels.max() + 1
+    shuffled = order.sample(range(len(COLUMNS)), len(COLUMNS))
+    again = superfeature_names(
+        [COLUMNS[column] for column in shuffled], labels[shuffled], affinity[np.ix_(shuffled, shuffled)]
+    )
+    assert again == names
 
 
 def test_resolve_accepts_everything_people_call_superfeatures():

@@ -125,10 +125,10 @@ class SuperfeatureClustering(BaseEstimator):
     >>> clustering = SuperfeatureClustering(3, affinity="spearman").fit(X)
     >>> for name, columns in clustering.superfeatures_.items():
     ...     print(f"{name}: {len(columns)} columns")
-    alcohol + 3: 4 columns
-    flavanoids + 6: 7 columns
-    ash + 1: 2 columns
-    >>> clustering.superfeatures_["ash + 1"]
+    alcohol + 3 more: 4 columns
+    flavanoids + 6 more: 7 columns
+    alcalinity_of_ash & ash: 2 columns
+    >>> clustering.superfeatures_["alcalinity_of_ash & ash"]
     ['ash', 'alcalinity_of_ash']
     """
 
