@@ -27,6 +27,15 @@ def test_gain_is_what_the_benchmark_wrote():
     assert words in README.read_text(encoding="utf-8")
 
 
+def test_caption_is_what_the_picture_was_drawn_from():
+    from benchmarks.picture.run import PICTURE, caption
+
+    assert PICTURE.exists()
+    found = json.loads((RESULTS / "picture.json").read_text())["rows"]
+    for page in (README, README.parent / "docs" / "index.md"):
+        assert caption(found) in " ".join(page.read_text(encoding="utf-8").split())
+
+
 def test_table_is_what_the_benchmark_wrote():
     from benchmarks.tables.run import render
 
