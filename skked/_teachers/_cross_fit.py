@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from numbers import Integral
 
 import numpy as np
-from joblib import delayed
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
@@ -13,6 +12,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import has_fit_parameter
 
+from skked._parallel import jobs_of
 from skked._progress import parallel_steps
 from skked._table import take_rows
 from skked._teachers._calibration import calibrate
@@ -116,10 +116,8 @@ def cross_fit_teacher(
         return _frozen(teacher, X, y, task, classes, weight)
     splits = _splits(cv, X, y, classes, rng)
     seeds = rng.randint(np.iinfo(np.int32).max, size=len(splits) + 1)
-    jobs = [
-        delayed(_fit_one)(teacher, X, y, weight, train, seed, task, classes)
-        for train, seed in zip([*(train for train, _ in splits), None], seeds, strict=True)
-    ]
+    fits = zip([*(train for train, _ in splits), None], seeds, strict=True)
+    jobs = jobs_of(_fit_one, (teacher, X, y, weight, task, classes), fits, n_jobs)
     *fold_scores, full = parallel_steps(jobs, n_jobs)
     if len({scores.response for scores in (*fold_scores, full)}) > 1:
         # Some folds have margins and others do not, such as one-vs-rest models in folds of two classes.
@@ -175,7 +173,7 @@ def _gather(fold_scores, full, raws, held_out, fold_of_row, X):
     return scores
 
 
-def _fit_one(teacher, X, y, weight, train, seed, task, classes):
+def _fit_one(teacher, X, y, weight, task, classes, train, seed):
     """Fit a clone on the rows ``train`` (None: on a copy of all) and resolve its scores."""
     train = np.arange(len(X)) if train is None else train
     model = clone(teacher)
