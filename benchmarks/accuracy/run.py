@@ -13,11 +13,17 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
-from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 from sklearn.metrics import log_loss, r2_score
 from sklearn.model_selection import GroupKFold
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 import skked
 from benchmarks.common import RESULTS, data_folder, environment, read_table
@@ -74,6 +80,28 @@ def students(task, **common):
     }
 
 
+def outsiders(task, budget, n_columns, n_outputs):
+    """Unfitted models of about the same size that learn from the labels alone, as people use them; by name.
+
+    A tree of L leaves holds two numbers per split and K per leaf; the boosted trees here have 8 leaves.
+    """
+    regression = task == "regression"
+    tree = DecisionTreeRegressor if regression else DecisionTreeClassifier
+    boosting = HistGradientBoostingRegressor if regression else HistGradientBoostingClassifier
+    network = MLPRegressor if regression else MLPClassifier
+    n_trees = max(1, budget // (22 * (n_outputs if n_outputs > 2 else 1)))
+    models = {
+        "tree": tree(max_leaf_nodes=max(2, (budget + 2) // (2 + n_outputs)), min_samples_leaf=5, random_state=0),
+        "small boosting": boosting(max_iter=n_trees, max_leaf_nodes=8, early_stopping=False),
+    }
+    width = (budget - n_outputs) // (n_columns + 1 + n_outputs)
+    if width:
+        models["MLP"] = network((width,), early_stopping=True, max_iter=500, random_state=0)
+    return {"linear": linear_model(task)} | {
+        name: make_pipeline(column_codes(), model) for name, model in models.items()
+    }
+
+
 def quality(model, X, y, task):
     """Accuracy and log-loss in nats, or R²."""
     if task == "regression":
@@ -96,7 +124,8 @@ def measure(folder, cell, wanted, known, write):
         common["cv"] = folds
         models = students(task, **common)
         if kind == "boosting":
-            models["linear"] = linear_model(task)
+            n_columns = np.asarray(column_codes().fit_transform(X_train)).shape[1]
+            models |= outsiders(task, budget, n_columns, 1 if task == "regression" else len(set(y_train)))
         shared = {"table": name, "n_train": len(train), "rows": n_rows, "budget": budget, "teacher": kind, "seed": seed}
         taught = None
         for label, model in models.items():

@@ -93,8 +93,7 @@ def render(document):
     rows = pd.DataFrame(document["rows"])
     rows["quality"] = 100 * rows.reindex(columns=["accuracy", "r2"]).bfill(axis=1)["accuracy"]
     lines = [
-        "| table (rows to train) | | teacher | KED | KD | plain | linear | KED agrees with teacher | KED bytes "
-        "| teacher bytes |",
+        "| table (rows to train) | | teacher | KED | KD | plain | linear | agreement | kB, KED | kB, teacher |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, group in rows.groupby("table", sort=False):
@@ -105,9 +104,13 @@ def render(document):
         lines.append(
             f"| {name} ({group['n_train'].iloc[0]:,}) | {measure} | "
             + " | ".join(cells)
-            + f" | {_spread(100 * ked['agreement'])} | {ked['bytes'].mean():,.0f} | {teacher['bytes'].mean():,.0f} |"
+            + f" | {_spread(100 * ked['agreement'])} | {_kilobytes(ked)} | {_kilobytes(teacher)} |"
         )
     return "\n".join(lines)
+
+
+def _kilobytes(rows):
+    return f"{rows['bytes'].mean() / 1000:,.0f}"
 
 
 def _spread(values):

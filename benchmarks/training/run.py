@@ -1,8 +1,9 @@
 """Milliseconds per optimiser step, on one thread, all sides in one run: ``python -m benchmarks.training.run``.
 
 One student, and 160 at once (32 candidates on 5 folds), beside scikit-learn's ``MLPClassifier`` and a skorch network of
-the same shape, batch and optimiser. A step is the slope of the fit's time in its epochs, so that what a fit does before
-and after the training does not count. Needs skorch. Writes ``results/training.json``.
+the same shape, batch and optimiser. A step is the slope of the fit's processor time in its epochs, so that what a fit
+does before and after the training does not count, nor what else the machine does. Needs skorch. Writes
+``results/training.json``.
 """
 
 import argparse
@@ -30,11 +31,11 @@ def milliseconds_per_step(fit, few, many, steps_per_epoch, repeats):
     fit(few)
     slopes = []
     for _ in range(repeats):
-        start = time.perf_counter()
+        start = time.process_time()
         fit(few)
-        between = time.perf_counter()
+        between = time.process_time()
         fit(many)
-        slopes.append((time.perf_counter() - between - (between - start)) / ((many - few) * steps_per_epoch))
+        slopes.append((time.process_time() - between - (between - start)) / ((many - few) * steps_per_epoch))
     return 1000 * statistics.median(slopes)
 
 
@@ -63,9 +64,9 @@ def matrix_rate(repeats=5, size=1024):
     a = np.random.RandomState(0).rand(size, size).astype(np.float32)
     seconds = []
     for _ in range(repeats):
-        start = time.perf_counter()
+        start = time.process_time()
         a @ a
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     return size**3 / statistics.median(seconds)
 
 
