@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skked._explanations import GroupShapleyExplainer
 from skked._metrics import agreement_score, explanation_agreement_score
-from skked._report_page import page
+from skked._report_page import page, subject, warnings_about
 from skked._table import as_table, check_labels, check_weight, n_rows, take_rows
 from skked._validation import HasMethods, Interval, validate_params
 from skked._writing import write_whole
@@ -103,18 +103,31 @@ class DistillationReport:
         ValueError
             If there is no such student, or `X_train` has other columns.
         """
-        if X_train is not None:
-            X_train = _frame(_rows(X_train))
-            if X_train.shape[1] != self.evidence.X.shape[1]:
-                raise ValueError(
-                    f"X_train has {X_train.shape[1]} columns, the rows of the report {self.evidence.X.shape[1]}. "
-                    "Give it the same columns."
-                )
+        X_train = self._training_rows(X_train)
         text = page(self, student=student, title=title, X_train=X_train, notes=notes)
         if path is None:
             return text
         write_whole(path, text)
         return None
+
+    def warnings(self, *, student=None, X_train=None):
+        """What should worry you, in words, as on top of the page.
+
+        Parameters
+        ----------
+        student : str, default=None
+            As for :meth:`to_html`.
+        X_train : DataFrame, default=None
+            As for :meth:`to_html`.
+
+        Returns
+        -------
+        list of str
+            A student far from its teacher, quality that was lost, superfeatures that cost something or that other
+            rows would not give, probabilities that are off, columns that drifted, few rows. Empty if all is well.
+        """
+        X_train = self._training_rows(X_train)
+        return warnings_about(self, self.evidence, subject(self.evidence, student), X_train)
 
     def in_words(self):
         """Format the numbers for reading.
@@ -129,6 +142,17 @@ class DistillationReport:
             for column in self.table
         }
         return pd.DataFrame(words, index=self.table.index)
+
+    def _training_rows(self, X_train):
+        if X_train is None:
+            return None
+        X_train = _frame(_rows(X_train))
+        if X_train.shape[1] != self.evidence.X.shape[1]:
+            raise ValueError(
+                f"X_train has {X_train.shape[1]} columns, the rows of the report {self.evidence.X.shape[1]}. "
+                "Give it the same columns."
+            )
+        return X_train
 
     def __repr__(self):
         return f"{self._caption()}\n\n{self.in_words().to_string()}"

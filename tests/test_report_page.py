@@ -7,8 +7,10 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.cluster import FeatureAgglomeration
 from sklearn.datasets import load_diabetes, load_wine
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from skked import KEDClassifier, KEDRegressor, distillation_report
@@ -162,3 +164,25 @@ def test_drift_of_numbers_categories_and_missing_cells():
     new = pd.DataFrame({"x": np.arange(500.0) + 250, "c": ["a"] * 500, "m": [1.0, np.nan] * 250, "same": old["same"]})
     found = drift(old, new)
     assert found.to_dict() == pytest.approx({"x": 0.5, "c": 0.5, "m": 0.5})
+
+
+def found_by(superfeatures, X, y):
+    return KEDClassifier(GaussianNB(), superfeatures=superfeatures, **QUICK | {"max_iter": 1}).fit(X, y)
+
+
+def test_superfeatures_that_other_rows_would_not_give():
+    from skked._report_page._stability import stability
+
+    rng = np.random.RandomState(0)
+    noise, y = rng.normal(size=(400, 9)), rng.randint(2, size=400)
+    blocks = np.repeat(noise[:, :3], 3, axis=1) + 0.1 * rng.normal(size=(400, 9))
+    shaken, firm = found_by(3, noise, y), found_by(3, blocks, y)
+    assert stability(firm, blocks, y) == 1
+    assert stability(shaken, noise, y) < 0.3
+    assert stability(found_by(FeatureAgglomeration(3), noise, y), noise, y) < 0.3
+    assert np.isnan(stability(found_by([0, 0, 0, 1, 1, 1, 2, 2, 2], noise, y), noise, y))
+    assert np.isnan(stability(shaken, noise[:99], y[:99]))
+    assert np.isnan(stability(GaussianNB().fit(noise, y), noise, y))
+    report = distillation_report({"firm": firm, "shaken": shaken}, noise, y, n_repeat_timing=1)
+    assert any("superfeatures are unstable" in warning for warning in report.warnings(student="shaken"))
+    assert all(warning in html.unescape(report.to_html()) for warning in report.warnings())

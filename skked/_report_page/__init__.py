@@ -1,5 +1,6 @@
-"""The report as one page: nothing is loaded from elsewhere, and nothing but a browser is needed to read it."""
+"""The report as a page of HTML that stands alone, and what it warns of."""
 
-from skked._report_page._page import page
+from skked._report_page._page import page, subject
+from skked._report_page._warnings import warnings_about
 
-__all__ = ["page"]
+__all__ = ["page", "subject", "warnings_about"]

@@ -56,7 +56,7 @@ def page(report, *, student=None, title=None, X_train=None, notes=()):
     str
     """
     evidence = report.evidence
-    name = _subject(evidence, student)
+    name = subject(evidence, student)
     model = evidence.models[name]
     sections = [
         _head(report, name, model, title),
@@ -78,7 +78,7 @@ def page(report, *, student=None, title=None, X_train=None, notes=()):
     )
 
 
-def _subject(evidence, student):
+def subject(evidence, student):
     models = evidence.models
     if student is not None:
         if student not in models:

@@ -6,9 +6,11 @@ from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
 
 from skked._report_page._findings import calibration, drift
+from skked._report_page._stability import stability
 
 _FAR = 0.9
 _FEW_ROWS = 200
+_UNSTABLE = 0.5
 
 
 def warnings_about(report, evidence, student_name, X_train=None):
@@ -32,6 +34,7 @@ def warnings_about(report, evidence, student_name, X_train=None):
         *_about_likeness(evidence, found),
         *_about_quality(report, evidence, student_name),
         *_about_the_student(student, found),
+        *_about_the_groups(student, evidence),
     ]
     if is_classifier(student):
         said += _about_calibration(evidence, student_name)
@@ -109,6 +112,16 @@ def _about_the_student(student, found):
             )
     if _still_falls(getattr(student, "loss_curve_", []), getattr(student, "validation_curve_", None)):
         yield "The loss was still falling when training ended. Raise max_iter."
+
+
+def _about_the_groups(student, evidence):
+    alike = stability(student, evidence.X, evidence.y)
+    if alike < _UNSTABLE:
+        yield (
+            f"The superfeatures are unstable: those found on one half of these rows and on the other agree by "
+            f"{max(alike, 0):.2f} only (adjusted Rand index; 1 is the same, 0 is chance). Other rows would give other "
+            "superfeatures: ask for fewer, or name them yourself, before you read much into which columns go together."
+        )
 
 
 def _still_falls(curve, held_out):
