@@ -18,18 +18,22 @@ extensions = [
     "myst_parser",
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
+    "mathml",
 ]
 exclude_patterns = ["_build", "_templates", "examples", "sg_execution_times.rst", "gallery/sg_execution_times.rst"]
 templates_path = ["_templates"]
 html_theme = "pydata_sphinx_theme"
 html_title = "skked"
-html_static_path = []
+html_static_path = ["_static"]
+html_css_files = ["skked.css"]
+html_math_renderer = "mathml"
 html_show_sourcelink = False
 html_sidebars = {page: [] for page in ("index", "five_minutes", "coming_from", "results", "gallery/**")}
 html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False, "secondary_sidebar_items": ["page-toc"]}
 
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence"]
 myst_heading_anchors = 3
+myst_update_mathjax = False
 autosummary_generate = True
 # Methods are documented on the page of their class, and those of scikit-learn in scikit-learn.
 numpydoc_show_class_members = False
