@@ -64,6 +64,6 @@ def test_heavy_imports_stay_in_their_rooms(path):
 
 @pytest.mark.parametrize("path", [path for path in FILES if _room(path) == "_torch"], ids=lambda path: path.name)
 def test_torch_room_knows_numpy_and_torch_only(path):
-    standard = {"dataclasses", "itertools", "contextlib", "math", "threading"}
+    standard = {"dataclasses", "itertools", "contextlib", "math", "threading", "warnings"}
     found = {module.split(".")[0] for module in _imports(path, top_only=False)}
     assert found <= standard | {"numpy", "torch", "skked"}

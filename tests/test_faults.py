@@ -330,3 +330,73 @@ def test_a_full_disk_under_the_cache_costs_nothing_but_the_cache(room, small_dis
     filling.unlink()
     for _ in range(2):
         np.testing.assert_array_equal(student(str(small_disk / "cache")).fit(X, Y).decision_function(X), expected)
+
+
+# memory -----------------------------------------------------------------------------------------------------------
+
+
+def searched():
+    from skked import KEDClassifierCV
+
+    return KEDClassifierCV(DecisionTreeClassifier(max_depth=3), max_iter=5, max_parameters=80, random_state=0)
+
+
+def run_out_of_memory(monkeypatch, fits, calls):
+    """Let the GPU have room for so many students at once, and none after so many calls."""
+    import torch
+
+    from skked._torch import _train
+
+    gradient = _train.DistillationLoss.gradient
+
+    def limited(self, phi, *args):
+        calls.append(len(phi))
+        if not fits(phi):
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return gradient(self, phi, *args)
+
+    monkeypatch.setattr(_train.DistillationLoss, "gradient", limited)
+
+
+def test_what_does_not_fit_into_a_gpu_is_done_in_smaller_parts(monkeypatch):
+    calls = []
+    run_out_of_memory(monkeypatch, lambda phi: True, calls)
+    expected = searched().fit(X, Y)
+    assert max(calls) > 8
+    calls.clear()
+    run_out_of_memory(monkeypatch, lambda phi: len(phi) <= 3, calls)
+    with pytest.warns(UserWarning, match="GPU has not enough memory to train .* student") as caught:
+        found = searched().fit(X, Y)
+    assert len({str(warning.message) for warning in caught}) <= 3  # one for every training that was too large
+    assert 1 < len([size for size in calls if size > 3]) < 30
+    np.testing.assert_allclose(found.cv_results_["mean_test_score"], expected.cv_results_["mean_test_score"], atol=1e-5)
+    np.testing.assert_allclose(found.predict_proba(X), expected.predict_proba(X), atol=1e-4)
+
+
+def test_what_does_not_fit_alone_says_so(monkeypatch):
+    import torch
+
+    run_out_of_memory(monkeypatch, lambda phi: False, [])
+    unfitted = student()
+    with pytest.raises(torch.cuda.OutOfMemoryError):
+        unfitted.fit(X, Y)
+    assert vars(unfitted).keys() == unfitted.get_params(deep=False).keys()
+
+
+def test_a_student_that_does_not_fit_into_a_gpu_is_trained_on_the_cpu():
+    import torch
+
+    from skked._torch._device import within_memory
+
+    tried = []
+
+    def run(some, device):
+        tried.append((len(some), device.type))
+        if device.type != "cpu":
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
+        return list(some)
+
+    with pytest.warns(UserWarning, match="has not enough memory") as caught:
+        assert within_memory(run, 3, torch.device("meta")) == [0, 1, 2]
+    assert len(caught) == 1
+    assert tried == [(3, "meta"), (2, "meta"), (1, "meta"), (1, "cpu"), (1, "cpu"), (1, "cpu")]

@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import warnings
 
 import torch
 
@@ -25,6 +26,57 @@ def resolve_device(device):
             f"device={device!r} is not available: {reason}. Use 'auto', 'cpu' or a device that torch finds."
         ) from error
     return resolved
+
+
+def within_memory(run, n_candidates, device):
+    """Train candidates together, or fewer at a time where the GPU has not enough memory for all.
+
+    Parameters
+    ----------
+    run : callable
+        Takes numbers of candidates and a device, returns a list of one result each.
+    n_candidates : int
+    device : torch.device
+
+    Returns
+    -------
+    list
+        One result per candidate.
+
+    Warns
+    -----
+    UserWarning
+        Once, if there was not enough memory. A candidate that does not fit alone is trained on the CPU.
+
+    Raises
+    ------
+    torch.cuda.OutOfMemoryError
+        If there is no smaller part of the work, and no other device.
+    """
+    results: list = []
+    at_once, warned = n_candidates, False
+    while len(results) < n_candidates:
+        fits = True
+        try:
+            results += run(range(len(results), min(n_candidates, len(results) + at_once)), device)
+        except torch.cuda.OutOfMemoryError:
+            if at_once == 1 and device.type == "cpu":
+                raise
+            fits = False
+        if fits:
+            continue
+        torch.cuda.empty_cache()  # out of the handler, which keeps the tensors of the failed run alive
+        if at_once == 1:
+            device = torch.device("cpu")
+        at_once = -(-at_once // 2)
+        if not warned:
+            warnings.warn(
+                f"The GPU has not enough memory to train {n_candidates} student(s) at once; fewer are trained at a time, "
+                "and what does not fit alone on the CPU. Lower batch_size or n_jobs to avoid it.",
+                stacklevel=2,
+            )
+        warned = True
+    return results
 
 
 _threads = threading.Lock()

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from skked._progress import steps
-from skked._torch._device import one_thread, resolve_device
+from skked._torch._device import one_thread, resolve_device, within_memory
 from skked._torch._losses import DistillationLoss, cosine_decay
 
 CACHED = 2**19
@@ -336,48 +336,91 @@ def train(
     -------
     list of Trained
         One per candidate.
+
+    Warns
+    -----
+    UserWarning
+        If the GPU has not enough memory; see :func:`skked._torch._device.within_memory`.
     """
-    device = resolve_device(device)
+    weights = {
+        "distillation_weight": distillation_weight,
+        "explanation_weight": explanation_weight,
+        "temperature": temperature,
+        "explanation_temperature": explanation_temperature,
+    }
+    deal = _Dealer(len(real), 0 if chimeric is None else len(chimeric), parts, schedule.batch_size, chimeras_per_row)
+    rows = stacked(real, chimeric)
+
+    def together(some, device):
+        own_loss = loss or DistillationLoss(
+            kind,
+            **{
+                name: torch.tensor([values[i] for i in some], dtype=torch.float32, device=device)
+                for name, values in weights.items()
+            },
+        )
+        batches = _Batches(deal, some, seeds[0])
+        own_seeds = [seeds[i] for i in some]
+        return _train_together(
+            architecture,
+            base,
+            n_superfeatures,
+            rows,
+            schedule,
+            own_loss,
+            own_seeds,
+            batches,
+            validation,
+            initial,
+            device,
+        )
+
+    return within_memory(together, len(seeds), resolve_device(device))
+
+
+class _Batches:
+    """The batches of some candidates, which are the same whoever is trained beside them."""
+
+    def __init__(self, deal, some, seed):
+        self.deal, self.some = deal, some
+        self.rng = np.random.RandomState(seed)
+        self.n_batches = deal.n_batches
+
+    def epoch(self):
+        """Row numbers of every batch, (n_batches, 1 or candidates, rows)."""
+        index = self.deal.epoch(self.rng)
+        return index if self.deal.parts is None else index[:, self.some]
+
+
+def _train_together(
+    architecture, base, n_superfeatures, rows, schedule, loss, seeds, batches, validation, initial, device
+):
+    """Train candidates side by side."""
     with one_thread(), torch.inference_mode():
         n_candidates = len(seeds)
         parameters = _Parameters(architecture, n_candidates, device)
         trainable, decayed = _initialise(parameters, architecture, seeds, initial)
-        loss = loss or DistillationLoss(
-            kind,
-            **{
-                name: torch.tensor(values, dtype=torch.float32, device=device)
-                for name, values in (
-                    ("distillation_weight", distillation_weight),
-                    ("explanation_weight", explanation_weight),
-                    ("temperature", temperature),
-                    ("explanation_temperature", explanation_temperature),
-                )
-            },
-        )
         base = torch.as_tensor(np.asarray(base, dtype=np.float32), device=device)[:, None]
-        n_real, n_chimeric = len(real), 0 if chimeric is None else len(chimeric)
-        rows = stacked(real, chimeric).to_tensors(device)
+        rows = rows.to_tensors(device)
         held_out = None if validation is None else validation.to_tensors(device)
         students = _Students(parameters, n_superfeatures, len(base))
         gradient = torch.zeros_like(parameters.flat)
         masked = not bool(trainable.all())
         optimiser = _Adam(parameters.flat, decayed, schedule.alpha)
-        rng = np.random.RandomState(seeds[0])
-        deal = _Dealer(n_real, n_chimeric, parts, schedule.batch_size, chimeras_per_row)
-        n_steps = schedule.max_iter * deal.n_batches
+        n_steps = schedule.max_iter * batches.n_batches
         curves, best = _Curves(n_candidates), _Best(parameters.flat)
         step = 0
         for epoch in steps(range(schedule.max_iter), schedule.max_iter, stoppable=True):
-            for index in _some_at_a_time(deal.epoch(rng), n_candidates * rows.numbers_per_row):
-                batches = rows.batches(torch.as_tensor(index, device=device))
+            for index in _some_at_a_time(batches.epoch(), n_candidates * rows.numbers_per_row):
+                some = rows.batches(torch.as_tensor(index, device=device))
                 share = 1 / index.shape[-1]
-                for Z, *prepared in zip(batches.Z, *loss.prepared(batches, base, n_superfeatures), strict=True):
+                for Z, *prepared in zip(some.Z, *loss.prepared(some, base, n_superfeatures), strict=True):
                     phi, hidden = students.forward(Z)
                     students.backward(loss.gradient(phi, base, *prepared), Z, hidden, gradient)
                     gradient.mul_(trainable * share if masked else share)
                     optimiser.step(gradient, schedule.learning_rate_init * cosine_decay(step, n_steps))
                     step += 1
-            epoch_loss = loss.value(phi, base, batches.last()) * share
+            epoch_loss = loss.value(phi, base, some.last()) * share
             curves.training.append(epoch_loss.cpu().numpy())
             if not np.isfinite(curves.training[-1]).all():
                 raise ValueError(
