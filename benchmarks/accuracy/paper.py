@@ -15,6 +15,8 @@ from itertools import product
 
 import numpy as np
 from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
 
 import skked
 from benchmarks.common import RESULTS, data_folder, mean_and_interval, read_table, split, write_results
@@ -25,7 +27,7 @@ N_TEST, PARAMETERS = 2000, 16_330
 
 def students(seed, memory):
     """The students of the protocol by name."""
-    teacher = MLPClassifier((300,), early_stopping=True, max_iter=60, random_state=seed)
+    teacher = make_pipeline(MinMaxScaler(), MLPClassifier((300,), max_iter=60, random_state=seed))
     shared = {"teacher": teacher, "cv": 3, "memory": memory, "random_state": seed, **SETTINGS}
     ked = {"superfeatures": 4, "explanation_temperature": 10.0, "distillation_weight": 0.7, "explanation_weight": 0.7}
     dense = {"hidden_layer_sizes": (20, 20), "max_features": None, "superfeatures": 4}
