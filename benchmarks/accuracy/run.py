@@ -80,6 +80,11 @@ def students(task, **common):
     }
 
 
+def dense_codes():
+    """`column_codes` as a dense array."""
+    return column_codes().set_params(sparse_threshold=0)
+
+
 def outsiders(task, budget, n_columns, n_outputs):
     """Unfitted models of about the same size that learn from the labels alone, as people use them; by name.
 
@@ -98,7 +103,7 @@ def outsiders(task, budget, n_columns, n_outputs):
     if width:
         models["MLP"] = network((width,), early_stopping=True, max_iter=500, random_state=0)
     return {"linear": linear_model(task)} | {
-        name: make_pipeline(column_codes(), model) for name, model in models.items()
+        name: make_pipeline(dense_codes(), model) for name, model in models.items()
     }
 
 
@@ -124,7 +129,7 @@ def measure(folder, cell, wanted, known, write):
         common["cv"] = folds
         models = students(task, **common)
         if kind == "boosting":
-            n_columns = np.asarray(column_codes().fit_transform(X_train)).shape[1]
+            n_columns = dense_codes().fit_transform(X_train).shape[1]
             models |= outsiders(task, budget, n_columns, 1 if task == "regression" else len(set(y_train)))
         shared = {"table": name, "n_train": len(train), "rows": n_rows, "budget": budget, "teacher": kind, "seed": seed}
         taught = None
