@@ -400,3 +400,28 @@ def test_a_student_that_does_not_fit_into_a_gpu_is_trained_on_the_cpu():
         assert within_memory(run, 3, torch.device("meta")) == [0, 1, 2]
     assert len(caught) == 1
     assert tried == [(3, "meta"), (2, "meta"), (1, "meta"), (1, "cpu"), (1, "cpu"), (1, "cpu")]
+
+
+class Largest(DecisionTreeClassifier):
+    """Remembers how many rows it was asked for at most."""
+
+    most = 0
+
+    def predict_proba(self, X):
+        Largest.most = max(Largest.most, len(X))
+        return super().predict_proba(X)
+
+
+def test_teachers_are_asked_for_no_more_rows_than_working_memory_holds():
+    import sklearn
+
+    rows = RNG.normal(size=(20_000, 4))
+    labels = (rows[:, 0] > 0).astype(int)
+    many = {"teacher": Largest(max_depth=3), "chimeric": False, **QUICK}
+    expected = KEDClassifier(**many).fit(rows, labels).decision_function(rows)
+    assert Largest.most == 10_000
+    Largest.most = 0
+    with sklearn.config_context(working_memory=0.25):
+        found = KEDClassifier(**many).fit(rows, labels).decision_function(rows)
+    assert Largest.most == 2**18 // (4 * 8 * 4)
+    np.testing.assert_array_equal(found, expected)

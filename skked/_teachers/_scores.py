@@ -4,6 +4,7 @@ import copy
 
 import numpy as np
 from scipy.special import softmax
+from sklearn import get_config
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
@@ -17,6 +18,7 @@ DEFAULT_FLOOR = 1e-3
 # probability is then below 0.001 for any row, and the score stays linear in the margins.
 UNSEEN_CLASS_SCORE = np.log(1e-3)
 _N_PROBE_ROWS = 64
+_COPIES_IN_TEACHER = 4
 # Margins count as log-probabilities if their softmax agrees with predict_proba to this; boosters may use float32.
 _SAME_PROBABILITY = 1e-5
 _SUMS_TO_ONE = 1e-3
@@ -139,7 +141,17 @@ class TeacherScores:
         raw : ndarray of shape (n_rows, n_known), float64
             Uncalibrated. ``"margin"``: centred margins of the classes that this teacher knows, in nats;
             ``"log_odds"``: their probabilities; ``"prediction"``: predictions, one column.
+
+        Notes
+        -----
+        More rows than scikit-learn's ``working_memory`` holds are asked for in several calls.
         """
+        n_rows, at_once = len(X), _rows_per_call(X)
+        if n_rows <= at_once:
+            return self._raw(X)
+        return np.concatenate([self._raw(take_rows(X, slice(k, k + at_once))) for k in range(0, n_rows, at_once)])
+
+    def _raw(self, X):
         answer = self._ask(self._method, X)
         if self.response == "prediction":
             return _checked_predictions(answer, len(X), self.name)
@@ -348,6 +360,11 @@ def _check_columns(estimator, rows):
             f"The teacher {name} was fitted on other columns than those of X ({what}). "
             "Give it the table that it was fitted on."
         )
+
+
+def _rows_per_call(X):
+    """Rows that fit into the working memory, with the copies that a teacher makes of them."""
+    return max(1, int(get_config()["working_memory"] * 2**20) // (_COPIES_IN_TEACHER * 8 * max(1, X.shape[1])))
 
 
 def _some_rows(rows, n):

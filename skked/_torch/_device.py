@@ -71,8 +71,8 @@ def within_memory(run, n_candidates, device):
         at_once = -(-at_once // 2)
         if not warned:
             warnings.warn(
-                f"The GPU has not enough memory to train {n_candidates} student(s) at once; fewer are trained at a time, "
-                "and what does not fit alone on the CPU. Lower batch_size or n_jobs to avoid it.",
+                f"The GPU has not enough memory to train {n_candidates} student(s) at once; fewer are trained "
+                "at a time, and what does not fit alone on the CPU. Lower batch_size or n_jobs to avoid it.",
                 stacklevel=2,
             )
         warned = True
