@@ -368,3 +368,22 @@ def test_nothing_is_asked_of_the_network(monkeypatch):
     fitted.predict(X), fitted.predict_proba(X), fitted.contributions(X), fitted.explain(X)
     GroupShapleyExplainer([0, 0, 1, 1]).fit(fitted.teacher_, X).explain(X)
     SuperfeatureClustering(2, random_state=0).fit(X, Y)
+
+
+# large tables -----------------------------------------------------------------------------------------------------
+
+
+def test_the_rows_that_are_explained_are_a_fair_sample(monkeypatch):
+    """Of tables in sorted order, too."""
+    from skked._students import _base
+
+    sorted_rows = np.sort(np.random.RandomState(0).normal(size=(2000, 4)), axis=0)
+    said, teach = [], _base.teach
+    monkeypatch.setattr(_base, "teach", lambda *args, **kwargs: said.append(teach(*args, **kwargs)) or said[0])
+    student(n_explanations=200, chimeric=False).fit(sorted_rows, np.arange(2000) % 7 > 3, X_unlabelled=sorted_rows)
+    for lesson in (said[0].real, said[0].unlabelled):
+        assert np.isfinite(lesson.scores).all() and len(lesson.scores) == 2000
+        explained = lesson.X[lesson.explained]
+        assert 200 <= len(explained) <= 201
+        assert np.abs(explained.mean(axis=0)).max() < 4 / np.sqrt(200)
+        assert np.abs(lesson.phi[lesson.explained]).max() > np.abs(lesson.phi[~lesson.explained]).max()

@@ -113,7 +113,7 @@ def teach(
     """
     tutors = Tutors(teaching, X, weight, labels, explainer, n_explanations, memory)
     folds = [(fold, np.flatnonzero(teaching.fold_of_row == fold)) for fold in np.unique(teaching.fold_of_row)]
-    asked = [(fold, take_rows(X, rows), teaching.scores[rows]) for fold, rows in folds]
+    asked = [(fold, take_rows(X, rows), teaching.scores[rows], None) for fold, rows in folds]
     makes_chimeras = n_chimeric and len(labels) > 1
     if makes_chimeras:
         mixed, _ = make_chimeric_set(
@@ -126,10 +126,12 @@ def teach(
             sample_weight=weight,
             random_state=check_random_state(random_state),
         )
-        asked.append((IN_SAMPLE, mixed, None))
+        asked.append((IN_SAMPLE, mixed, None, None))
     if unlabelled is not None:
-        asked.append((IN_SAMPLE, unlabelled, None))
-    sizes = [n_rows(rows) for _, rows, _ in asked]
+        # Training rows lie in the order of their hashes and chimeras are random, but these may be sorted.
+        order = check_random_state(random_state).permutation(n_rows(unlabelled))
+        asked.append((IN_SAMPLE, unlabelled, None, order))
+    sizes = [n_rows(rows) for _, rows, *_ in asked]
     if explainer is not None and is_told():
         say(tutors.prospect(sum(sizes)))
     lessons = [tutors.lesson(*each) for each in steps(asked, len(asked), sizes=sizes)]
@@ -186,17 +188,18 @@ class Tutors:
         seconds = (time.perf_counter() - start) / n_rows(probe) * n_calls
         return f"{what}: at most {n_calls:,} rows for the teacher to evaluate, about {in_words(seconds)} of one core"
 
-    def lesson(self, fold, rows, scores=None):
-        """What the teacher of a fold says about rows, and the base of its explanations."""
+    def lesson(self, fold, rows, scores=None, order=None):
+        """What the teacher of a fold says about rows, the first ones in some order explained; and its base."""
         scores = self.scores(fold)(rows) if scores is None else scores
         n = n_rows(rows)
         if self.prototype is None:
             return Lesson(rows, scores, None, np.zeros(n, bool)), scores.mean(axis=0)
         n_explained = int(np.ceil(n * self.share(fold)))
-        explanation = self.explainer(fold).explain(take_rows(rows, np.arange(n_explained)))
-        phi = np.zeros((n, *explanation.phi.shape[1:]), np.float32)
-        phi[:n_explained] = explanation.phi
-        return Lesson(rows, scores, phi, np.arange(n) < n_explained), explanation.base
+        chosen = np.arange(n_explained) if order is None else np.sort(order[:n_explained])
+        explanation = self.explainer(fold).explain(take_rows(rows, chosen))
+        phi, explained = np.zeros((n, *explanation.phi.shape[1:]), np.float32), np.zeros(n, bool)
+        phi[chosen], explained[chosen] = explanation.phi, True
+        return Lesson(rows, scores, phi, explained), explanation.base
 
 
 def in_words(seconds):
