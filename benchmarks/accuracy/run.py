@@ -13,6 +13,7 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
@@ -23,6 +24,7 @@ from sklearn.metrics import log_loss, r2_score
 from sklearn.model_selection import GroupKFold
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 import skked
@@ -59,7 +61,7 @@ def teacher_of(kind, task):
         forest = RandomForestRegressor if regression else RandomForestClassifier
         return make_pipeline(column_codes(), forest(n_estimators=200, min_samples_leaf=2, random_state=0))
     network = MLPRegressor if regression else MLPClassifier
-    return make_pipeline(column_codes(), network((100,), max_iter=300, early_stopping=True, random_state=0))
+    return make_pipeline(column_codes(), network(hidden_layer_sizes=(100,), max_iter=300, early_stopping=True, random_state=0))
 
 
 def students(task, **common):
@@ -101,7 +103,9 @@ def outsiders(task, budget, n_columns, n_outputs):
     }
     width = (budget - n_outputs) // (n_columns + 1 + n_outputs)
     if width:
-        models["MLP"] = network((width,), early_stopping=True, max_iter=500, random_state=0)
+        models["MLP"] = network(hidden_layer_sizes=(width,), max_iter=1000, random_state=0)
+        if regression:
+            models["MLP"] = TransformedTargetRegressor(models["MLP"], transformer=StandardScaler())
     return {"linear": linear_model(task)} | {
         name: make_pipeline(dense_codes(), model) for name, model in models.items()
     }

@@ -14,7 +14,9 @@ from benchmarks.common import RESULTS
 
 DOCS = Path(__file__).parents[2] / "docs"
 CELL = ["table", "rows", "budget", "teacher", "seed"]
-MODELS = ["linear", "plain", "KD", "KD + chimeras", "KED", "heads", "CV"]
+STUDENTS = ["plain", "KD", "KD + chimeras", "KED", "heads", "CV"]
+OUTSIDERS = ["linear", "tree", "small boosting", "MLP"]
+MODELS = OUTSIDERS + STUDENTS
 TIE = 0.25
 """Points within which two students are said to tie."""
 
@@ -23,9 +25,9 @@ def read(path):
     """Scores in percent, a row per cell and a column per model; cells where every model ran, and facts about them."""
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     runs = pd.DataFrame([line for line in lines if "model" in line]).drop_duplicates([*CELL, "model"], keep="last")
-    scores = 100 * runs.pivot(index=CELL, columns="model", values="score")[MODELS]
+    scores = 100 * runs.pivot(index=CELL, columns="model", values="score").reindex(columns=MODELS)
     facts = runs[runs["model"] == "KED"].set_index(CELL)[["task", "teacher_score", "majority"]]
-    complete = scores.drop(columns="linear").dropna().index
+    complete = scores[STUDENTS].dropna().index
     return scores.loc[complete], facts.loc[complete], runs.set_index([*CELL, "model"])
 
 
@@ -62,6 +64,22 @@ def compared(scores):
                 f"| {low:+.2f} to {high:+.2f} | {wins}, {len(ahead) - wins - losses}, {losses} "
                 f"| {ahead.min():+.1f} ({worst[0]}) |"
             )
+    return "\n".join(lines)
+
+
+def beside_outsiders(scores):
+    """How far CV is ahead of models that people use instead: mean difference, interval, wins, ties, losses."""
+    lines = ["| CV beside | cells | mean difference | 95 % interval | wins, ties, losses |", "|---|---|---|---|---|"]
+    for model in OUTSIDERS:
+        ahead = differences(scores, "CV", model).dropna()
+        if ahead.empty:
+            continue
+        low, high = interval(ahead)
+        wins, losses = int((ahead > TIE).sum()), int((ahead < -TIE).sum())
+        lines.append(
+            f"| {model} | {len(ahead)} | {ahead.mean():+.2f} | {low:+.2f} to {high:+.2f} "
+            f"| {wins}, {len(ahead) - wins - losses}, {losses} |"
+        )
     return "\n".join(lines)
 
 
@@ -120,7 +138,7 @@ def draw(scores, path):
 def render(path):
     """All tables as Markdown."""
     scores, facts, _ = read(path)
-    parts = [compared(scores), retention(scores, facts), by_table(scores, facts)]
+    parts = [compared(scores), beside_outsiders(scores), retention(scores, facts), by_table(scores, facts)]
     return "\n\n".join(parts)
 
 
