@@ -61,7 +61,8 @@ def teacher_of(kind, task):
         forest = RandomForestRegressor if regression else RandomForestClassifier
         return make_pipeline(column_codes(), forest(n_estimators=200, min_samples_leaf=2, random_state=0))
     network = MLPRegressor if regression else MLPClassifier
-    return make_pipeline(column_codes(), network(hidden_layer_sizes=(100,), max_iter=300, early_stopping=True, random_state=0))
+    model = network(hidden_layer_sizes=(100,), max_iter=300, early_stopping=True, random_state=0)
+    return make_pipeline(column_codes(), model)
 
 
 def students(task, **common):
