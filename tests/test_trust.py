@@ -386,4 +386,3 @@ def test_the_rows_that_are_explained_are_a_fair_sample(monkeypatch):
         explained = lesson.X[lesson.explained]
         assert 200 <= len(explained) <= 201
         assert np.abs(explained.mean(axis=0)).max() < 4 / np.sqrt(200)
-        assert np.abs(lesson.phi[lesson.explained]).max() > np.abs(lesson.phi[~lesson.explained]).max()
