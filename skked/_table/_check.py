@@ -59,11 +59,18 @@ def as_table(X):
     Returns
     -------
     DataFrame, or `X` itself where it is neither a frame nor an array with texts
+
+    Raises
+    ------
+    TypeError
+        If X is a frame that is yet to be computed.
     """
     if isinstance(X, pd.DataFrame) or sparse.issparse(X):
         return X
+    if hasattr(X, "collect_schema") and not hasattr(X, "to_pandas"):
+        raise TypeError(f"Expected a table in memory, got a {type(X).__name__}. Call its collect() first.")
     if _is_frame(X):
-        return X.to_pandas() if hasattr(X, "to_pandas") else pd.api.interchange.from_dataframe(X)
+        return _to_pandas(X)
     if isinstance(X, (list, tuple)) and any(isinstance(value, str) for row in X for value in _items(row)):
         X = np.array(X, dtype=object)
     if isinstance(X, np.ndarray) and X.dtype.kind in "OUST" and X.ndim == 2 and X.size:
@@ -105,8 +112,23 @@ def _has_no_infinity(X):
 
 def _is_frame(X):
     return hasattr(X, "columns") and (
-        isinstance(X, pd.DataFrame) or hasattr(X, "to_pandas") or hasattr(X, "__dataframe__")
+        isinstance(X, pd.DataFrame)
+        or hasattr(X, "to_pandas")
+        or hasattr(X, "__arrow_c_stream__")
+        or hasattr(X, "__dataframe__")
     )
+
+
+def _to_pandas(X):
+    """A frame of another library in pandas, by the way that the library itself prefers."""
+    if hasattr(X, "to_pandas"):
+        try:
+            return X.to_pandas()
+        except ImportError:  # polars goes by pyarrow, which is no dependency of ours
+            return pd.DataFrame({name: X[name].to_list() for name in X.columns})
+    if hasattr(X, "__arrow_c_stream__") and hasattr(pd.DataFrame, "from_arrow"):
+        return pd.DataFrame.from_arrow(X)
+    return pd.api.interchange.from_dataframe(X)
 
 
 def _items(row):
