@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
 from sklearn.metrics import log_loss, r2_score, root_mean_squared_error
 from sklearn.neural_network import MLPRegressor
@@ -15,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+from skked import KDClassifier
 from skked._report import distillation_report
 
 X, Y = load_iris(return_X_y=True)
@@ -59,6 +61,18 @@ def test_numbers_of_classifiers():
     assert found.log_loss["stump"] == pytest.approx(expected)
     assert np.isnan(found.log_loss["ridge"]) and np.isnan(found.agreement["teacher"])
     assert found.n_parameters["ridge"] == 15 and np.isnan(found.n_parameters["stump"])
+
+
+def test_a_frozen_teacher_is_not_the_students_size():
+    teacher = RandomForestClassifier(50, random_state=0).fit(X, NAMES)
+    student = KDClassifier(FrozenEstimator(teacher), chimeric=False, max_parameters=50, max_iter=2, random_state=0)
+    alone = KDClassifier(chimeric=False, max_parameters=50, max_iter=2, random_state=0)
+    pipeline = make_pipeline(StandardScaler(), student)
+    student.fit(X, NAMES), pipeline.fit(X, NAMES), alone.fit(X, NAMES)
+    found = report({"student": student, "pipeline": pipeline, "alone": alone}, n_explained=0).to_dataframe().bytes
+    assert found["student"] == pytest.approx(found["alone"], rel=0.2)
+    assert found["pipeline"] < 2 * found["alone"] < len(pickle.dumps(teacher)) < len(pickle.dumps(student))
+    assert student.teacher.estimator is teacher  # and the student keeps it
 
 
 def test_numbers_of_regressors():
