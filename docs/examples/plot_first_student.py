@@ -17,6 +17,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import train_test_split
 
 X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+y = y.map({0: "malignant", 1: "benign"})
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 
 
@@ -41,7 +42,7 @@ student.fit(X_train, y_train)
 # %%
 # One row, and all rows
 # ---------------------
-# Contributions are in nats and add up to the log-odds of the second class, here *benign*.
+# Contributions are in nats and add up to the log-odds of the second class, *malignant*.
 import matplotlib.pyplot as plt
 from skked import ExplanationDisplay
 

@@ -31,9 +31,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 shown = [int(np.flatnonzero(truth == digit)[2]) for digit in (0, 3, 4, 7, 8)]
-maps = student.contribution_maps(new[shown]).sum(
-    axis=1
-)  # (images, rows, columns, classes)
+maps = student.contribution_maps(
+    new[shown]
+)  # (images, branches, rows, columns, classes)
+maps = maps.sum(axis=1)
 predicted = student.predict(new[shown])
 
 figure, axes = plt.subplots(2, len(shown), figsize=(9, 4), layout="constrained")
