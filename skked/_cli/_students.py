@@ -1,5 +1,6 @@
 """What the commands about a saved student do: load it, read rows as it knows them, write what it says."""
 
+import contextlib
 import sys
 from pathlib import Path
 
@@ -77,7 +78,18 @@ def rows_of(path, student):
     missing = [name for name in known if name not in table.columns]
     if missing:
         raise UserError(f"The table has no column {missing[0]!r}. {suggestion(missing[0], table.columns)}")
+    if not len(table):
+        raise UserError("The table has no rows.")
     return table[list(known)], table
+
+
+@contextlib.contextmanager
+def suitable_rows():
+    """Say what the package finds wrong with rows as whoever brought them can put right."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        raise UserError(f"The student cannot read these rows: {' '.join(str(error).split())}") from error
 
 
 def predictions(student, X, *, probabilities):
@@ -100,7 +112,8 @@ def predictions(student, X, *, probabilities):
     UserError
         If a regressor is asked for probabilities.
     """
-    found = pd.DataFrame({"prediction": student.predict(X)}, index=X.index.rename("row"))
+    with suitable_rows():
+        found = pd.DataFrame({"prediction": student.predict(X)}, index=X.index.rename("row"))
     if probabilities:
         if not is_classifier(student):
             raise UserError("A regressor has no probabilities; leave out --probabilities.")
@@ -130,7 +143,8 @@ def explanations(student, X):
     """
     if not (hasattr(student, "contributions") and hasattr(student, "explanation_base_")):
         raise UserError(f"A {type(student).__name__} does not explain itself; distil a KEDClassifier or KEDRegressor.")
-    phi, base, prediction = student.contributions(X), np.asarray(student.explanation_base_), student.predict(X)
+    with suitable_rows():
+        phi, base, prediction = student.contributions(X), np.asarray(student.explanation_base_), student.predict(X)
     if phi.ndim == 3:
         predicted = np.searchsorted(student.classes_, prediction)
         phi, base = phi[np.arange(len(phi)), :, predicted], base[predicted]
@@ -198,7 +212,8 @@ def report_on(student, path, *, target, teacher, out):
     if teacher in NAMES:
         raise UserError(f"--teacher must be the file of a fitted model here; {teacher} is a name for skked distill.")
     frozen = None if teacher is None else teacher_of(teacher, X, task, seed=0)
-    report = distillation_report({"student": student}, X, y, teacher=None if frozen is None else frozen.estimator)
+    with suitable_rows():
+        report = distillation_report({"student": student}, X, y, teacher=None if frozen is None else frozen.estimator)
     print(report)
     if out is not None:
         try:
