@@ -30,6 +30,7 @@ _HOME_OF = {
     "GenerationsClassifier": "skked._students.generations",
     "TolerantClassifier": "skked._students.tolerant",
     "SuperfeatureClustering": "skked._superfeatures",
+    "superfeatures_after": "skked._superfeatures.after",
     "GroupShapleyExplainer": "skked._explanations",
     "AgreementDisplay": "skked._displays",
     "ExplanationDisplay": "skked._displays",
