@@ -1,10 +1,16 @@
 """The reference is complete, and every page of the guide can be found."""
 
 import re
+import shlex
 from fnmatch import fnmatch
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+from typer.testing import CliRunner
+
 import skked
+from skked import _cli
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -27,3 +33,35 @@ def test_every_example_has_its_place():
     examples = [path.stem.removeprefix("plot_") for path in (DOCS / "examples").glob("*.py")]
     order = re.search(r"ORDER = \((.*?)\)", (DOCS / "gallery_setup.py").read_text(encoding="utf-8"), re.S)[1]
     assert sorted(examples) == sorted(re.findall(r'"(\w+)"', order))
+
+
+def test_commands_run(tmp_path, monkeypatch):
+    """The guide's commands, from top to bottom, on a small table of customers; with few epochs."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    customers = pd.DataFrame({"age": rng.integers(18, 80, 160), "months": rng.integers(1, 60, 160)})
+    customers["plan"] = rng.choice(["basic", "full", None], 160)
+    customers["churn"] = np.where(customers.age + 2 * customers.months + rng.normal(0, 20, 160) < 110, "yes", "no")
+    for name in ("customers", "new", "later"):
+        customers.to_csv(f"{name}.csv", index=False)
+    page = (DOCS / "command_line.md").read_text(encoding="utf-8")
+    commands = "".join(re.findall(r"```sh\n(.*?)```", page, re.S)).splitlines()
+    for command in commands:
+        run(command + " --epochs 3" * command.startswith("skked distill"))
+    made = {path.name for path in Path().iterdir()} - {"customers.csv", "new.csv", "later.csv"}
+    assert made == {"churn", "predicted.csv", "predicted.parquet", "why.csv", "later.html", "churn.onnx", "churn.py"}
+    rows = re.findall(r"^\| `([\w.]+)`(?:, `([\w.]+)`)? \| ", page, re.M)
+    assert {path.name for path in Path("churn").iterdir()} == {name for row in rows for name in row if name}
+    for start in (DOCS.parent / "README.md", DOCS / "index.md", DOCS / "five_minutes.md"):
+        assert commands[0] in start.read_text(encoding="utf-8").splitlines()
+
+
+def run(command):
+    """One line of a shell: ``[cat FILE |] skked ... [> FILE]``."""
+    command, _, to_file = command.partition(" > ")
+    from_file, _, command = command.rpartition(" | ")
+    standard_input = Path(from_file.removeprefix("cat ")).read_text() if from_file else None
+    done = CliRunner().invoke(_cli.app, shlex.split(command.removeprefix("skked ")), input=standard_input)
+    assert done.exit_code == 0, done.output
+    if to_file:
+        Path(to_file).write_text(done.stdout)
