@@ -64,16 +64,10 @@ ExplanationDisplay.from_estimator(student, X_test, kind="row", row=1)
 # In front of the student
 # -----------------------
 # A student may also be the last step of a pipeline. It then sees encoded columns, and superfeatures are groups of
-# those. All columns that came from one text belong into one superfeature; ``get_feature_names_out`` tells which.
-encoded = encode.fit(X_train).get_feature_names_out()
-owner = {
-    name: next(raw for raw in X if name == raw or name.startswith(f"{raw}_"))
-    for name in encoded
-}
-encoded_groups = {
-    group: [name for name in encoded if owner[name] in raw_columns]
-    for group, raw_columns in groups.items()
-}
+# those: :func:`~skked.superfeatures_after` says which, so that groups of raw columns are enough here as well.
+from skked import superfeatures_after
+
+encoded_groups = superfeatures_after(encode.fit(X_train), groups, by="name")
 print(encoded_groups)
 
 pipeline = make_pipeline(
