@@ -23,7 +23,7 @@ table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabul
 th, td { padding: .32rem .7rem .32rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--rule) }
 thead th { color: var(--soft); font-weight: 600; vertical-align: bottom }
 .number { text-align: right } td.number { white-space: nowrap }
-.number small { display: block; font-weight: 400; color: var(--soft); font-size: .78rem }
+.number small { display: block; font-weight: 400; color: var(--soft); font-size: .87em }
 tr.subject { background: var(--shade); font-weight: 600 }
 .models th { max-width: 7rem }
 .models th:first-child { position: sticky; left: 0; background: inherit; min-width: 6.5rem }
@@ -61,8 +61,8 @@ article { border: 1px solid var(--rule); border-radius: 6px; padding: .2rem 1rem
 @media (max-width: 34rem) { .bars > div { grid-template-columns: 1fr } body { font-size: 15px } }
 @media print { :root { color-scheme: light; --paper: #fff; --ink: #000; --soft: #444; --rule: #ccc; --shade: #eee;
   --for: #c4500a; --against: #0068a8; --warn: #fff4d6; --c0: #0072b2; --c1: #d55e00; --c2: #009e73; --c3: #b8558f;
-  --c4: #c98a00; --c5: #3a9fd1; --c6: #6a4c93; --c7: #8a6d3b }
-  body { max-width: none; padding: 0; font-size: 10.5pt; print-color-adjust: exact; -webkit-print-color-adjust: exact }
+  --c4: #c98a00; --c5: #3a9fd1; --c6: #6a4c93; --c7: #8a6d3b; font-size: 10pt }
+  body { max-width: none; padding: 0; font-size: 1rem; print-color-adjust: exact; -webkit-print-color-adjust: exact }
   h2, h3 { break-after: avoid } article, tr, .warnings li { break-inside: avoid } .wide { overflow: visible }
   .models { font-size: 8pt } }
 """

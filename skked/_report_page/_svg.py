@@ -73,8 +73,11 @@ def chart(series, *, x_label, y_label, description, limits=None, diagonal=False)
     parts.append(f'<path class="axis" d="M{_LEFT} {_TOP}V{_HEIGHT - _BOTTOM}H{_WIDTH - _RIGHT}"/>')
     parts.append(_text((_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - 6, x_label, "middle"))
     middle = (_TOP + _HEIGHT - _BOTTOM) / 2
+    squeezed = ""
+    if len(y_label) * _LETTER > 2 * middle:
+        squeezed = f' textLength="{2 * middle - 4:.0f}" lengthAdjust="spacingAndGlyphs"'
     parts.append(
-        f'<text x="12" y="{middle:.0f}" text-anchor="middle" transform="rotate(-90 12 {middle:.0f})">'
+        f'<text x="12" y="{middle:.0f}" text-anchor="middle" transform="rotate(-90 12 {middle:.0f})"{squeezed}>'
         f"{escape(y_label)}</text>"
     )
     return _picture(_WIDTH, _HEIGHT, parts, description)
