@@ -20,11 +20,12 @@ from sklearn.ensemble import RandomForestClassifier, VotingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_predict
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from skked import KDClassifier, KDRegressor, KEDClassifier, KEDRegressor
+from skked import GroupShapleyExplainer, KDClassifier, KDRegressor, KEDClassifier, KEDRegressor
 
 QUICK = {"max_iter": 10, "max_parameters": 300, "random_state": 0}
 
@@ -441,3 +442,33 @@ def test_pickles_are_small_and_clones_unfitted(student):
 def test_plain_networks_are_students_without_a_teacher(estimator, cancer):
     X, y = cancer
     assert estimator(distillation_weight=0.0, max_parameters=300, random_state=0).fit(X, y).score(X, y) > 0.8
+
+
+def test_a_black_box_is_explained_on_all_rows_within_the_budget(monkeypatch):
+    """By few permutations of each row where all coalitions would cost too much, unless the number of rows is given."""
+    rng = np.random.RandomState(0)
+    X = rng.rand(60, 6)
+    y = (X[:, 0] + X[:, 1] * X[:, 2] > 0.8).astype(int)
+    asked, explained, explain = [], [], GroupShapleyExplainer.explain
+
+    class Counting(KNeighborsClassifier):
+        def predict_proba(self, X):
+            asked.append(len(X))
+            return super().predict_proba(X)
+
+    def recorded(explainer, X):
+        explained.append((explainer.engine, len(X)))
+        return explain(explainer, X)
+
+    budget = 60 * (3 * 2 * 5 + 2)  # three pairs of permutations of six superfeatures
+    monkeypatch.setattr("skked._students._lessons.MODEL_ROWS", budget)
+    monkeypatch.setattr(GroupShapleyExplainer, "explain", recorded)
+    settings = {**QUICK, "superfeatures": list(range(6)), "chimeric": False, "cv": 2}
+    KEDClassifier(Counting(), **settings).fit(X, y)
+    assert {engine for engine, _ in explained} == {"permutation"}
+    assert sum(n for _, n in explained) == 60
+    assert sum(asked) < budget + 20 * len(X)
+    explained.clear()
+    KEDClassifier(Counting(), n_explanations=10, **settings).fit(X, y)
+    assert {engine for engine, _ in explained} == {"auto"}
+    assert 10 <= sum(n for _, n in explained) <= 12

@@ -18,6 +18,9 @@ PROBE = 1000
 MODEL_ROWS = 2_000_000
 """Rows that teachers evaluate for the explanations of a fit, unless the user asks for more explanations."""
 
+PAIRS = 8
+"""Pairs of permutations of a row at most, where all rows cannot be explained well; more teach a student no better."""
+
 
 @dataclass(frozen=True)
 class Lesson:
@@ -163,8 +166,26 @@ class Tutors:
                 explainer.set_params(background_weight=self.weight)
             if getattr(explainer, "memory", self) is None and self.memory.is_on:
                 explainer.set_params(memory=self.memory)
-            self.fitted[fold] = explainer.fit(self.scores(fold), self.X)
+            explainer.fit(self.scores(fold), self.X)
+            if self._is_too_costly(explainer):
+                explainer.set_params(engine="permutation", n_coalitions=self._noisy_budget())
+                explainer.fit(self.scores(fold), self.X)
+            self.fitted[fold] = explainer
         return self.fitted[fold]
+
+    def _is_too_costly(self, explainer):
+        """Whether a black box cannot be explained on all rows, and the user left open how it is explained."""
+        return (
+            self.n_explanations == "auto"
+            and getattr(explainer, "engine_", None) == "coalitions"
+            and explainer.n_coalitions == "auto"
+            and explainer.budget(n_rows(self.X)) > MODEL_ROWS
+        )
+
+    def _noisy_budget(self):
+        """Model rows of a row with few permutations: unbiased noisy values of all rows, not good ones of some."""
+        per_pair, per_row = 2 * int(self.labels.max()), MODEL_ROWS // n_rows(self.X) - 2  # itself, and a background row
+        return per_pair * int(np.clip(per_row // per_pair, 1, PAIRS))
 
     def share(self, fold):
         """Share of the rows that are explained."""

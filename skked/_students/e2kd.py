@@ -56,8 +56,9 @@ class E2KDClassifier(AttributedStudent, StudentClassifier):
         τ > 0: temperature of the soft targets.
     n_explanations : "auto" or int, default="auto"
         Training rows whose explanations are computed, at most. "auto" is as many as 2,000,000 rows evaluated by the
-        teacher allow: all of them where a closed form applies (tree ensembles, linear teachers). Rows without an
-        explanation learn from labels and soft targets.
+        teacher allow: all of them where a closed form applies (tree ensembles, linear teachers); for other teachers a
+        few permutations of each row where all coalitions would cost more. Rows without an explanation learn from
+        labels and soft targets.
     chimeric : "auto", bool, int or float, default=False
         Chimeras: rows that mix the superfeatures of several training rows. They have no label; the teacher of all rows
         scores and explains them, and together they weigh as much as the training rows. A number of rows (int), a

@@ -64,8 +64,9 @@ class XDistillationClassifier(AttributedStudent, StudentClassifier):
         T > 0: temperature of the soft targets.
     n_explanations : "auto" or int, default="auto"
         Training rows whose explanations are computed, at most. "auto" is as many as 2,000,000 rows evaluated by the
-        teacher allow: all of them where a closed form applies (tree ensembles, linear teachers). Rows without an
-        explanation learn from labels and soft targets.
+        teacher allow: all of them where a closed form applies (tree ensembles, linear teachers); for other teachers a
+        few permutations of each row where all coalitions would cost more. Rows without an explanation learn from
+        labels and soft targets.
     cv : int, splitter, iterable or None, default=5
         Folds of the cross-fitting: the soft targets and explanations of a training row come from a teacher that did
         not see it. None or False takes a teacher that saw it.
