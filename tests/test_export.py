@@ -281,6 +281,10 @@ def test_explaining_teachers_are_refused(tmp_path):
     teacher = ExplainingTeacherClassifier(1, max_iter=2, random_state=0).fit(NUMBERS, NUMBERS[:, 3] > 0)
     with pytest.raises(TypeError, match=r"made of trees: distil it, or convert its estimator_ with skl2onnx"):
         export_onnx(teacher, tmp_path / "teacher.onnx")
+    network = ExplainingTeacherClassifier(1, "network", max_iter=2, random_state=0).fit(NUMBERS, NUMBERS[:, 3] > 0)
+    with pytest.raises(TypeError, match="its estimator_ is one"):
+        export_onnx(network, tmp_path / "teacher.onnx")
+    export_onnx(network.estimator_, tmp_path / "teacher.onnx")
 
 
 def test_it_runs_with_onnxruntime_alone(mixed, tmp_path):

@@ -59,8 +59,11 @@ def fitted_student(estimator):
     """
     student = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
     if not isinstance(student, DistilledStudent):
-        is_teacher = isinstance(student, ExplainingTeacher)
-        advice = "; it is made of trees: distil it, or convert its estimator_ with skl2onnx" if is_teacher else ""
+        advice = ""
+        if isinstance(student, ExplainingTeacher) and student.estimator == "network":
+            advice = "; its estimator_ is one"
+        elif isinstance(student, ExplainingTeacher):
+            advice = "; it is made of trees: distil it, or convert its estimator_ with skl2onnx"
         raise TypeError(
             f"Expected a student of skked, such as a fitted KEDClassifier, or a Pipeline that ends in one; "
             f"got {type(student).__name__}{advice}."
