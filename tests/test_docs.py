@@ -29,6 +29,12 @@ def test_every_page_is_in_a_table_of_contents():
     assert lost == ["index"]
 
 
+def test_every_room_of_the_package_is_described():
+    rooms = {path.stem for path in Path(skked.__file__).parent.iterdir() if path.suffix in (".py", "")}
+    described = set(re.findall(r"`(_\w+)`", (DOCS / "inside.md").read_text(encoding="utf-8")))
+    assert described == rooms - {"__init__", "__pycache__"}
+
+
 def test_every_example_has_its_place():
     examples = [path.stem.removeprefix("plot_") for path in (DOCS / "examples").glob("*.py")]
     order = re.search(r"ORDER = \((.*?)\)", (DOCS / "gallery_setup.py").read_text(encoding="utf-8"), re.S)[1]
