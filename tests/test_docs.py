@@ -35,6 +35,20 @@ def test_every_room_of_the_package_is_described():
     assert described == rooms - {"__init__", "__pycache__"}
 
 
+def test_every_promise_names_tests_that_exist():
+    tests = {path.name: path.read_text(encoding="utf-8") for path in Path(__file__).parent.rglob("test_*.py")}
+    page = (DOCS / "promises.md").read_text(encoding="utf-8")
+    lines = [line for line in page.splitlines() if line.startswith("| ") and line != "| promise | tests |"]
+    assert len(lines) > 25
+    for line in lines:
+        named = re.findall(r"`(test_\w+)`", line)
+        files = re.findall(r"`tests/(test_\w+\.py)`", line)
+        assert named or files, line
+        assert set(files) <= set(tests)
+        for name in named:
+            assert any(f"def {name}(" in text for text in tests.values()), name
+
+
 def test_every_example_has_its_place():
     examples = [path.stem.removeprefix("plot_") for path in (DOCS / "examples").glob("*.py")]
     order = re.search(r"ORDER = \((.*?)\)", (DOCS / "gallery_setup.py").read_text(encoding="utf-8"), re.S)[1]
