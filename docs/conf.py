@@ -38,6 +38,7 @@ autosummary_generate = True
 # Methods are documented on the page of their class, and those of scikit-learn in scikit-learn.
 numpydoc_show_class_members = False
 autodoc_typehints = "none"
+toc_object_entries_show_parents = "hide"
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
