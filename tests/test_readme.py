@@ -20,6 +20,12 @@ def test_code_runs(page, tmp_path, monkeypatch):
         exec(compile(code, f"{page}, snippet {number}", "exec"), names)
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_that_a_page_shows_are_there(page):
+    shown = re.findall(r"\]\((?!http)([\w./-]+)\)", page.read_text(encoding="utf-8"))
+    assert [name for name in shown if not (page.parent / name).exists()] == []
+
+
 def test_gain_is_what_the_benchmark_wrote():
     settings = json.loads((RESULTS / "scarce.json").read_text())["settings"]
     gain = settings["differences in points of accuracy"]["KED - KD"]
