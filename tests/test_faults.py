@@ -425,3 +425,13 @@ def test_teachers_are_asked_for_no_more_rows_than_working_memory_holds():
         found = KEDClassifier(**many).fit(rows, labels).decision_function(rows)
     assert Largest.most == 2**18 // (4 * 8 * 4)
     np.testing.assert_array_equal(found, expected)
+
+
+class Offline(DecisionTreeClassifier):
+    def fit(self, X, y, sample_weight=None):
+        raise OSError(5, "Input/output error")
+
+
+def test_a_teachers_own_errors_are_not_the_caches(tmp_path):
+    with pytest.raises(OSError, match="Input/output error"):
+        student(str(tmp_path), Offline()).fit(X, Y)
