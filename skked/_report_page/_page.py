@@ -210,10 +210,14 @@ def _unequal(pairs, n_samples):
     ]
     return (
         f"<div><h3>Where they disagree</h3><p>On {n_rows:,} of {n_samples:,} rows; there the teacher is right "
-        f"{right['teacher right']:,} times, the student {right['student right']:,} times.</p>"
+        f"{_times(right['teacher right'])}, the student {_times(right['student right'])}.</p>"
         + table(["teacher → student", "rows", "teacher right", "student right"], rows)
         + "</div>"
     )
+
+
+def _times(n):
+    return "once" if n == 1 else f"{n:,} times"
 
 
 def _curves(evidence, name, model):
