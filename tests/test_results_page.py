@@ -1,8 +1,10 @@
 """The results page says what the benchmark wrote."""
 
+import json
 from pathlib import Path
 
 from benchmarks.accuracy.summary import differences, interval, read, render
+from benchmarks.sisters.family import render as render_family
 
 
 def test_page_shows_what_was_measured():
@@ -22,3 +24,9 @@ def test_readme_quotes_the_same_runs():
         f"{(ahead > 0.25).sum()} and behind in {(ahead < -0.25).sum()}, by {ahead.mean():+.1f} points on average "
         f"(95 % interval {low:+.1f} to {high:+.1f})"
     ) in readme
+
+
+def test_family_page_shows_what_was_measured():
+    root = Path(__file__).parents[1]
+    measured = json.loads((root / "benchmarks" / "results" / "family.json").read_text())
+    assert render_family(measured) in (root / "docs" / "family.md").read_text(encoding="utf-8")
