@@ -137,3 +137,10 @@ def test_what_makes_no_chimera_is_refused_with_advice(options, error, message):
     arguments = {"X": table(), "superfeature_labels": LABELS, "n_samples": 3} | options
     with pytest.raises(error, match=message):
         make_chimeric_set(**arguments)
+
+
+@pytest.mark.parametrize("y", [None, [5, 5]])
+def test_two_rows_are_enough(y):
+    X = np.array([[0.0, 1.0], [2.0, 3.0]])
+    mixed, _ = make_chimeric_set(X, [0, 1], 4, y=y, within_class=y is not None, random_state=0)
+    assert {tuple(row) for row in mixed} == {(0.0, 3.0), (2.0, 1.0)}
