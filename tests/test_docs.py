@@ -1,5 +1,6 @@
 """The reference is complete, and every page of the guide can be found."""
 
+import json
 import re
 import shlex
 from fnmatch import fnmatch
@@ -37,7 +38,7 @@ def test_every_room_of_the_package_is_described():
 
 def test_every_promise_names_tests_that_exist():
     tests = {path.name: path.read_text(encoding="utf-8") for path in Path(__file__).parent.rglob("test_*.py")}
-    page = (DOCS / "promises.md").read_text(encoding="utf-8")
+    page, _, _ = (DOCS / "promises.md").read_text(encoding="utf-8").partition("## Large tables")
     lines = [line for line in page.splitlines() if line.startswith("| ") and line != "| promise | tests |"]
     assert len(lines) > 25
     for line in lines:
@@ -47,6 +48,13 @@ def test_every_promise_names_tests_that_exist():
         assert set(files) <= set(tests)
         for name in named:
             assert any(f"def {name}(" in text for text in tests.values()), name
+
+
+def test_figures_of_large_tables_are_the_benchmarks():
+    from benchmarks.scale.run import render
+
+    document = json.loads((DOCS.parent / "benchmarks" / "results" / "scale.json").read_text())
+    assert render(document) in (DOCS / "promises.md").read_text(encoding="utf-8")
 
 
 def test_every_example_has_its_place():
