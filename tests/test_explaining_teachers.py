@@ -1,6 +1,8 @@
 """Explaining teachers: additive over superfeatures, exact, on any table, and teachers of KED students."""
 
+import json
 import pickle
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -360,3 +362,11 @@ def test_teachers_that_are_not_additive_are_refused():
     fitted = FrozenEstimator(teacher.fit(X, y))
     with pytest.raises(ValueError, match="additive over the superfeatures"):
         KEDClassifier(fitted, explainer="additive", superfeatures=np.arange(30) // 10, **QUICK).fit(X, y)
+
+
+def test_page_shows_what_was_measured():
+    from benchmarks.sisters.explaining_teachers import render
+
+    root = Path(__file__).parents[1]
+    measured = json.loads((root / "benchmarks" / "results" / "explaining_teachers.json").read_text())
+    assert render(measured) in (root / "docs" / "explaining_teachers.md").read_text(encoding="utf-8")
