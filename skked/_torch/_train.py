@@ -40,9 +40,7 @@ class TrainingSet:
 
     def take(self, index):
         """The same for some rows."""
-        phi = None if self.phi is None else self.phi[index]
-        weights = (self.weight[index], self.hard_weight[index], self.phi_weight[index])
-        return TrainingSet(self.Z[index], self.hard[index], self.soft[index], phi, *weights)
+        return self._of_each(lambda array: array[index])
 
     def batches(self, index):
         """Some batches, of tensors: row numbers (n_batches, 1 or n_candidates, n_rows) lead their shapes."""
@@ -51,19 +49,19 @@ class TrainingSet:
         def gathered(tensor):
             return tensor.index_select(0, numbers).view(*index.shape, *tensor.shape[1:])
 
-        return TrainingSet(*(None if tensor is None else gathered(tensor) for tensor in self._fields()))
+        return self._of_each(gathered)
 
     def last(self):
         """The last one of some batches."""
-        return TrainingSet(*(None if tensor is None else tensor[-1] for tensor in self._fields()))
+        return self._of_each(lambda tensor: tensor[-1])
 
     @property
     def numbers_per_row(self):
         """int: numbers that make a row."""
-        return sum(array[0].numel() for array in self._fields() if array is not None)
+        return sum(tensor[0].numel() for tensor in vars(self).values() if tensor is not None)
 
-    def _fields(self):
-        return [getattr(self, part.name) for part in fields(self)]
+    def _of_each(self, change):
+        return TrainingSet(**{name: None if array is None else change(array) for name, array in vars(self).items()})
 
     def to_tensors(self, device):
         """The same as tensors, row weights as columns."""
