@@ -216,6 +216,26 @@ def test_chimeras_of_every_kind(cancer):
     assert len(seen) == 4
 
 
+@pytest.mark.parametrize(
+    ("chimeric", "expected"),
+    [(True, 500), (np.True_, 500), ("auto", 500), (1, 1), (1.0, 100), (0.25, 25), (7, 7), (False, None)],
+)
+def test_chimeras_by_number_share_and_word(cancer, chimeric, expected, monkeypatch):
+    """A number is a number: 1 is no True."""
+    import skked._students._lessons as lessons
+
+    made, make = [], lessons.make_chimeric_set
+
+    def recorded(X, labels, n, **settings):
+        made.append(n)
+        return make(X, labels, n, **settings)
+
+    monkeypatch.setattr(lessons, "make_chimeric_set", recorded)
+    X, y = cancer[0][:100], cancer[1][:100]
+    KEDClassifier(superfeatures=2, chimeric=chimeric, cv=2, max_iter=1, random_state=0).fit(X, y)
+    assert made == ([] if expected is None else [expected])
+
+
 def test_deep_students(cancer):
     student = KEDClassifier(superfeatures=3, hidden_layer_sizes=(5, 4), **QUICK).fit(*cancer)
     assert student.n_parameters_ == 30 * 5 + 3 * (5 + 5 * 4 + 4 + 4 + 1)

@@ -207,11 +207,10 @@ class DistilledStudent(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         return self._n_chimeric(len(problem)) > 0
 
     def _n_chimeric(self, n_samples):
-        if self.chimeric is False or (self.chimeric == "auto" and not 1 < n_samples <= SCARCE):
-            return 0
-        if self.chimeric in ("auto", True):
-            return CHIMERAS_PER_ROW * n_samples
-        return int(np.ceil(self.chimeric * n_samples)) if isinstance(self.chimeric, float) else int(self.chimeric)
+        wanted = 1 < n_samples <= SCARCE if isinstance(self.chimeric, str) else self.chimeric
+        if isinstance(wanted, bool | np.bool_):
+            return CHIMERAS_PER_ROW * n_samples if wanted else 0
+        return int(np.ceil(wanted * n_samples)) if isinstance(wanted, float) else int(wanted)
 
     def _advised(self, curriculum, encoder):
         """What the student is taught in the end: the teacher's word, unless somebody knows better."""
