@@ -93,6 +93,20 @@ def test_rows_are_drawn_in_proportion_to_their_weight(swap, within_class):
         assert len(np.unique(column)) > 1500
 
 
+def test_parts_may_come_from_one_row_where_all_are_swapped():
+    """Three donors drawn independently of three rows: two of them are the same in 18 of 24 chimeras."""
+    _, donors = make_chimeric_set(np.eye(3), [0, 1, 2], 24, swap=1.0, random_state=0)
+    alike = [np.sum(donors[:, one] == donors[:, other]) for one, other in ((0, 1), (0, 2), (1, 2))]
+    assert alike == [6, 6, 6]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_rows_alone_in_their_class_are_left_out(seed):
+    y = np.array([2, 0, 1, 0, 3, 1, 0])
+    chimera, donors = make_chimeric_set(np.eye(7), np.arange(7), 1, y=y, within_class=True, random_state=seed)
+    assert chimera.shape == (1, 7) and set(donors[0]) <= ({1, 3, 6} if y[donors[0, 0]] == 0 else {2, 5})
+
+
 def test_weights_hold_within_classes_too():
     y = np.array(["few", "many", "many", "alone", "many", "few"])
     weight = np.array([1.0, 1e-20, 5.0, 7.0, 0.0, 1.0])  # 1 + 1e-20 is 1 in floating point

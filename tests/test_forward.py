@@ -1,11 +1,13 @@
-"""The forward pass against a short oracle, for few rows and for many."""
+"""The forward pass against a short oracle, for few rows and for many; sizes, centring and units."""
 
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from skked._forward import BLOCK_ROWS, FEW_ROWS, MANY_BLOCK_ROWS, MANY_ROWS, StudentNetwork
+from skked._forward import BLOCK_ROWS, FEW_ROWS, MANY_BLOCK_ROWS, MANY_ROWS, StudentNetwork, solve_widths
 
 RNG = np.random.RandomState(0)
 
@@ -61,6 +63,14 @@ def test_contributions_and_score_are_those_of_the_branches(network):
         hidden = network.hidden(Z[:n_rows])
         assert hidden.shape == (n_rows, sum(len(bias) for bias in network.intercepts[-2]))
         assert (hidden >= 0).all()
+        stops = np.cumsum([len(bias) for bias in network.intercepts[-2]])
+        heads = [
+            units @ coef.astype(float) + bias
+            for units, coef, bias in zip(
+                np.split(hidden, stops[:-1], axis=1), network.coefs[-1], network.intercepts[-1], strict=True
+            )
+        ]
+        np.testing.assert_allclose(np.hstack(heads), phi.reshape(n_rows, -1), rtol=0, atol=1e-12)
 
 
 def test_a_row_does_not_depend_on_the_rows_beside_it():
@@ -94,6 +104,62 @@ def test_many_rows_do_not_depend_on_the_rows_beside_them(network):
     np.testing.assert_array_equal(network.contributions(np.concatenate([Z, other]))[: len(Z)], network.contributions(Z))
     shifted = network.score(np.concatenate([other[:MANY_BLOCK_ROWS], Z]))[MANY_BLOCK_ROWS:]
     np.testing.assert_array_equal(shifted, network.score(Z))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    inputs=st.lists(st.integers(1, 12), min_size=1, max_size=6), n_outputs=st.integers(1, 5), more=st.integers(0, 300)
+)
+def test_widths_spend_what_a_dense_student_could(inputs, n_outputs, more):
+    def cost(widths, inputs=inputs):
+        return sum(w * (d + 1 + n_outputs) + n_outputs for w, d in zip(widths, inputs, strict=True))
+
+    smallest = cost([1] * len(inputs))
+    with pytest.raises(ValueError, match=f"Raise max_parameters to at least {smallest}\\."):
+        solve_widths(smallest - 1, inputs, n_outputs)
+    dense = max(cost([w], [sum(inputs)]) for w in range(400) if cost([w], [sum(inputs)]) <= smallest + more)
+    budget, widths = max(smallest, dense), [1] * len(inputs)
+    while cost([w + 1 for w in widths]) <= budget:
+        widths = [w + 1 for w in widths]
+    for branch in range(len(inputs)):
+        wider = [w + (i == branch) for i, w in enumerate(widths)]
+        widths = wider if cost(wider) <= budget else widths
+    assert solve_widths(smallest + more, inputs, n_outputs).tolist() == widths
+
+
+def test_parameters_are_those_that_a_score_needs():
+    additive, deep = _network([[4, 0], [1], [3, 2, 5]], [6], 1, 3), _network([[4, 0], [1]], [6, 3], 4, 2)
+    assert additive.n_parameters == (2 * 6 + 6 + 6 + 1) + (1 * 7 + 7 + 7 + 1) + (3 * 8 + 8 + 8 + 1)
+    assert deep.n_parameters == (2 * 6 + 6 + 6 * 3 + 3 + 3 * 4 + 4) + (1 * 7 + 7 + 7 * 4 + 4 + 4 * 4 + 4)
+    heads = _network([range(6)], [7, 5], 3, 4)
+    assert heads.n_parameters == (6 * 7 + 7) + (7 * 5 + 5) + (5 * 3 + 3)  # four heads count as their sum
+
+
+@EVERY_KIND
+@pytest.mark.parametrize("over_outputs", [False, True])
+def test_centring_takes_the_weighted_means_out_of_the_contributions(network, over_outputs):
+    Z, weight = RNG.randn(40, 6).astype(np.float32), RNG.rand(40)
+    expected, base = network.contributions(Z), network.base.astype(float)
+    if over_outputs:
+        expected, base = expected - expected.mean(axis=2, keepdims=True), base - base.mean()
+    mean = (weight[:, None, None] * expected).sum(axis=0) / weight.sum()
+    found = network.centred(Z, weight, over_outputs=over_outputs)
+    largest = np.abs(expected).max() + 1
+    np.testing.assert_allclose(found.contributions(Z), expected - mean, rtol=0, atol=1e-5 * largest)
+    np.testing.assert_allclose(found.base, base + mean.sum(axis=0), rtol=0, atol=1e-5 * largest)
+    assert {array.dtype for layer in (*found.coefs, *found.intercepts, [found.base]) for array in layer} == {
+        np.dtype(np.float32)
+    }
+
+
+@EVERY_KIND
+def test_units_are_changed_in_the_last_layer(network):
+    Z = RNG.randn(40, 6).astype(np.float32)
+    found = network.rescaled(2.5, -3.0)
+    np.testing.assert_allclose(found.score(Z), 2.5 * network.score(Z) - 3, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(found.contributions(Z), 2.5 * network.contributions(Z), rtol=0, atol=1e-4)
+    for before, after in zip(network.coefs[:-1], found.coefs[:-1], strict=True):
+        assert all(one is other for one, other in zip(before, after, strict=True))
 
 
 def test_threads_share_a_network():
