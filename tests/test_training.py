@@ -308,6 +308,17 @@ def test_candidates_see_batches_of_their_parts():
                 assert counts.max() - counts.min() <= 1
 
 
+def test_contributions_are_not_needed_where_explanations_weigh_nothing():
+    rows, schedule = _rows("softmax", 20, 2, 0), Schedule(3, 10, 0.05, 0.1)
+    without = TrainingSet(**{**vars(rows), "phi": None})
+    curves = []
+    for some in (rows, without):
+        options = _settings(explanation_weight=0.0) | {"kind": "softmax", "seeds": [0], "validation": some}
+        (trained,) = train(_architecture([[5, 3]], 3), np.zeros(3), 2, some, schedule, chimeric=some, **options)
+        curves.append(trained.validation_curve)
+    np.testing.assert_allclose(*curves, rtol=1e-6)
+
+
 def test_a_loss_that_is_no_number_ends_the_training():
     rows, schedule = _rows("identity", 20, 2, 0), Schedule(9, 20, 1e30, 0.0)
     settings = _settings(temperature=1.0, explanation_temperature=1.0)
