@@ -107,6 +107,14 @@ def test_rows_alone_in_their_class_are_left_out(seed):
     assert chimera.shape == (1, 7) and set(donors[0]) <= ({1, 3, 6} if y[donors[0, 0]] == 0 else {2, 5})
 
 
+@pytest.mark.parametrize("swap", [0.5, 1.0])
+def test_every_row_of_a_class_is_drawn_in_its_turn(swap):
+    y = np.repeat([0, 1, 2], 3)
+    _, donors = make_chimeric_set(np.eye(9), [0] * 4 + [1] * 5, 18, swap=swap, y=y, within_class=True, random_state=0)
+    pairs = {(one, other) for one in range(9) for other in range(9) if one != other and y[one] == y[other]}
+    assert set(map(tuple, donors)) == pairs
+
+
 def test_weights_hold_within_classes_too():
     y = np.array(["few", "many", "many", "alone", "many", "few"])
     weight = np.array([1.0, 1e-20, 5.0, 7.0, 0.0, 1.0])  # 1 + 1e-20 is 1 in floating point

@@ -236,6 +236,22 @@ def test_the_best_epoch_is_the_one_with_the_lowest_held_out_loss(n_iter_no_chang
     assert len(found[0].loss_curve) == min(40, stop)
 
 
+def test_a_loss_that_only_stays_is_not_a_better_one():
+    rows, schedule = _rows("softmax", 20, 2, 0), Schedule(9, 20, 0.0, 0.0, n_iter_no_change=2)
+    (trained,) = train(
+        _architecture([[5, 3]], 3),
+        np.zeros(3),
+        2,
+        rows,
+        schedule,
+        kind="softmax",
+        **_settings(),
+        seeds=[0],
+        validation=rows,
+    )
+    assert len(trained.validation_curve) == 3
+
+
 class _Recording(DistillationLoss):
     """Keeps the rows of every batch."""
 
