@@ -71,7 +71,7 @@ def test_coalitions_of_a_size_are_distinct_and_no_complements(n, size):
 # ---------------------------------------------------------------------------------------------------------- values
 
 
-@pytest.mark.parametrize("max_bytes", [1, 2000, 10**9])
+@pytest.mark.parametrize("max_bytes", [1, 2024, 10**9])
 def test_values_of_coalitions_are_means_over_the_background(max_bytes):
     rows, background, weight = RNG.randn(3, 4), RNG.randn(5, 4), np.array([0.1, 0.2, 0.3, 0.15, 0.25])
     labels, coalitions, most = np.array([0, 1, 0, 2]), all_coalitions(3), []
@@ -92,7 +92,7 @@ def test_values_of_coalitions_are_means_over_the_background(max_bytes):
             np.testing.assert_allclose(values[row, number], weight @ score(mixed), atol=1e-12)
     # A row takes 32 bytes, five times with the teacher's copies, less one, and 56 of numbers beside it.
     assert game.block == min(max(1, max_bytes // (4 * 32 + 8 * (3 + 2 * 2))), 2**16)
-    calls = {1: [1] * 120, 2000: [10] * 12, 10**9: [120]}
+    calls = {1: [1] * 120, 2024: [10] * 12, 10**9: [120]}
     assert most[: len(calls[max_bytes])] == calls[max_bytes]
 
 

@@ -1,5 +1,6 @@
 """The forward pass against a short oracle, for few rows and for many; sizes, centring and units."""
 
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -168,6 +169,13 @@ def test_units_are_changed_in_the_last_layer(network):
     np.testing.assert_allclose(found.contributions(Z), 2.5 * network.contributions(Z), rtol=0, atol=1e-4)
     for before, after in zip(network.coefs[:-1], found.coefs[:-1], strict=True):
         assert all(one is other for one, other in zip(before, after, strict=True))
+
+
+@EVERY_KIND
+def test_a_copy_says_the_same(network):
+    Z, copy = RNG.randn(FEW_ROWS + 1, 6).astype(np.float32), pickle.loads(pickle.dumps(network))
+    np.testing.assert_array_equal(copy.contributions(Z), network.contributions(Z))
+    assert set(network.__getstate__()) == {"inputs", "coefs", "intercepts", "base", "n_superfeatures"}
 
 
 def test_threads_share_a_network():
