@@ -2,6 +2,7 @@
 
 from itertools import permutations, product
 from math import comb
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ from skked._explanations._coalitions import (
     pairs_per_size,
     shapley_matrix,
 )
-from skked._explanations._values import MaskedRows, table_row_bytes
+from skked._explanations._values import MaskedRows, TransformedRows, table_row_bytes
 
 RNG = np.random.RandomState(0)
 
@@ -94,6 +95,24 @@ def test_values_of_coalitions_are_means_over_the_background(max_bytes):
     assert game.block == min(max(1, max_bytes // (4 * 32 + 8 * (3 + 2 * 2))), 2**16)
     calls = {1: [1] * 120, 2024: [10] * 12, 10**9: [120]}
     assert most[: len(calls[max_bytes])] == calls[max_bytes]
+
+
+def test_values_are_the_same_after_columnwise_steps():
+    """Columns 0 and 1 become three, of which the last two are the second superfeature's."""
+    rows, background, weight = RNG.randn(3, 2), RNG.randn(5, 2), np.full(5, 0.2)
+
+    def transform(X):
+        return np.column_stack([X[:, 0] ** 2, X[:, 1], np.exp(X[:, 1])])
+
+    inner = SimpleNamespace(transform=transform, labels=np.array([0, 1, 1]))
+    after = TransformedRows(inner, lambda T: np.prod(T, axis=1, keepdims=True), 2, background, weight, 10**6)
+    before = MaskedRows(
+        lambda X: np.prod(transform(X), axis=1, keepdims=True), np.arange(2), 2, background, weight, 10**6
+    )
+    coalitions = all_coalitions(2)
+    np.testing.assert_allclose(after(rows, coalitions), before(rows, coalitions), atol=1e-12)
+    np.testing.assert_allclose(after.full(rows), before.full(rows), atol=1e-12)
+    np.testing.assert_allclose(after.base, before.base, atol=1e-12)
 
 
 def test_bytes_of_a_row_of_a_table():
