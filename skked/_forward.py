@@ -51,8 +51,8 @@ def solve_widths(max_parameters, inputs_per_branch, n_outputs):
             f"parameters. Raise max_parameters to at least {smallest}."
         )
     dense_cost = int(inputs.sum()) + 1 + n_outputs
-    dense_width = max(1, (max_parameters - n_outputs) // dense_cost)
-    budget = min(max_parameters, dense_width * dense_cost + n_outputs)
+    dense_width = (max_parameters - n_outputs) // dense_cost
+    budget = dense_width * dense_cost + n_outputs
     left = max(budget, smallest) - n_outputs * len(inputs)
     widths = np.full(len(inputs), left // int(unit_cost.sum()))
     left -= int(widths @ unit_cost)
