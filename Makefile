@@ -18,7 +18,7 @@ test:
 	$(PYTHON) -m pytest
 
 long:
-	$(PYTHON) -m pytest -m long
+	$(PYTHON) -m pytest -n 0 -m long
 
 bench:
 	$(PYTHON) -m benchmarks.tables.run --data "$$SKKED_DATA"
