@@ -1,6 +1,7 @@
-"""Tables and plots of ``results/accuracy.jsonl``: ``python -m benchmarks.accuracy.summary``.
+"""Tables and plots of the results page: ``python -m benchmarks.accuracy.summary``.
 
-Writes ``docs/results.md``'s tables (between its two markers), ``docs/results-accuracy.svg``, and prints the tables.
+Writes the tables of ``docs/results.md`` between their markers, from ``results/accuracy.jsonl``, ``ablations.json`` and
+``paper.json``, and ``docs/results-accuracy.svg``; prints the tables.
 """
 
 import argparse
@@ -142,15 +143,28 @@ def render(path):
     return "\n\n".join(parts)
 
 
+def blocks(path):
+    """The tables of the results page by the name of their place on it."""
+    from benchmarks.accuracy import ablations, paper
+
+    def rows(name):
+        return json.loads((RESULTS / f"{name}.json").read_text())
+
+    return {
+        "accuracy": render(path),
+        "ablations": ablations.render(rows("ablations")),
+        "paper": paper.render(rows("paper")["rows"]),
+    }
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--file", type=Path, default=RESULTS / "accuracy.jsonl")
     options = parser.parse_args()
-    text = render(options.file)
-    print(text)
     page = DOCS / "results.md"
-    begin, end = "<!-- accuracy: begin -->\n", "<!-- accuracy: end -->\n"
-    if page.exists():
+    for name, text in blocks(options.file).items():
+        print(text)
+        begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->\n"
         before, rest = page.read_text().split(begin)
         page.write_text(before + begin + "\n" + text + "\n\n" + end + rest.split(end)[1])
     scores, _, _ = read(options.file)
