@@ -88,10 +88,11 @@ def by_table(scores, facts):
     """Mean score of every model per table, over rows, budgets and seeds."""
     mean = scores.groupby("table").mean()
     teacher = 100 * facts["teacher_score"].groupby("table").mean()
-    lines = ["| table | cells | teacher | " + " | ".join(MODELS) + " |", "|---" * (len(MODELS) + 3) + "|"]
+    order = [*reversed(STUDENTS), *OUTSIDERS]
+    lines = ["| table | cells | teacher | " + " | ".join(order) + " |", "|---" * (len(order) + 3) + "|"]
     for table, row in mean.iterrows():
         n_cells = int((scores.index.get_level_values("table") == table).sum())
-        cells = " | ".join("–" if np.isnan(row[m]) else f"{row[m]:.1f}" for m in MODELS)
+        cells = " | ".join("–" if np.isnan(row[m]) else f"{row[m]:.1f}" if row[m] > -100 else "< -100" for m in order)
         lines.append(f"| {table} | {n_cells} | {teacher[table]:.1f} | {cells} |")
     return "\n".join(lines)
 
