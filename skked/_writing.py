@@ -39,6 +39,6 @@ def write_whole(path, content):
         os.replace(temporary, target)
     except OSError as error:
         state = "stays as it was" if target.exists() else "was not made"
-        raise OSError(error.errno, f"{error.strerror}; the file {state}", str(path)) from error
+        raise OSError(error.errno, f"{error.strerror or error}; the file {state}", str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
