@@ -17,7 +17,7 @@ import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 import skked
-from benchmarks.common import RESULTS, data_folder, mean_and_interval, read_table, split, write_results
+from benchmarks.common import RESULTS, as_categories, data_folder, mean_and_interval, read_table, split, write_results
 
 TABLES = ("california_housing", "connect4", "satimage", "spambase")
 N_TRAIN, N_TEST, N_EXPLAINED, SEEDS = 1000, 2000, 200, range(300, 305)
@@ -49,7 +49,7 @@ def explainers():
 def measure(folder, name, seed):
     """Score, agreement of explanations and model rows per training row of every student, and of KD."""
     X, y, task = read_table(folder, name)
-    X = X.astype(dict.fromkeys(X.select_dtypes(["object", "string"]).columns, "category"))
+    X = as_categories(X)
     train, test = split(name, len(X), n_train=N_TRAIN, n_test=min(N_TEST, len(X) - N_TRAIN), seed=seed)
     X_train, y_train = X.iloc[train], y[train]
     classes = task == "classification"

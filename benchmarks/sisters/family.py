@@ -17,7 +17,7 @@ import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 import skked
-from benchmarks.common import RESULTS, data_folder, mean_and_interval, read_table, split, write_results
+from benchmarks.common import RESULTS, as_categories, data_folder, mean_and_interval, read_table, split, write_results
 
 TABLES = ("adult", "connect4", "credit_g", "mice_protein", "satimage", "spambase")
 SETTINGS = {"n_train": 500, "n_test": 1000, "n_explained": 40, "seeds": list(range(200, 205))}
@@ -46,7 +46,7 @@ def students(teacher, labels, seed, memory):
 def measure(folder, name, seed, memory):
     """Accuracy, agreement with the teacher, cosine of the explanations and seconds of every student on one split."""
     X, y, _ = read_table(folder, name)
-    X = X.astype(dict.fromkeys(X.select_dtypes(["object", "string"]).columns, "category"))
+    X = as_categories(X)
     n_test = min(SETTINGS["n_test"], len(X) // 3)
     train, test = split(name, len(X), n_train=SETTINGS["n_train"], n_test=n_test, seed=seed)
     X_train, X_test, y_train, y_test = X.iloc[train], X.iloc[test], y[train], y[test]

@@ -21,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import skked
-from benchmarks.common import RESULTS, data_folder, mean_and_interval, read_table, split, write_results
+from benchmarks.common import RESULTS, as_categories, data_folder, mean_and_interval, read_table, split, write_results
 
 TABLES = ["adult", "credit_g", "spambase", "satimage", "higgs_7k", "mice_protein"]
 SETTINGS = {"n_train": 300, "n_test": 1000, "n_explained": 50, "seeds": list(range(100, 105))}
@@ -48,7 +48,7 @@ def table_rows(folder, name, seed, memory):
     )
     common = {"random_state": seed, "memory": memory, **STUDENT}
     boosting = HistGradientBoostingClassifier(**TEACHER, categorical_features="from_dtype", random_state=seed)
-    X = X.astype(dict.fromkeys(X.select_dtypes(["object", "string"]).columns, "category"))
+    X = as_categories(X)
     students = {
         "XD auxiliary": skked.XDistillationClassifier(boosting, superfeatures=4, **common),
         "XD input": skked.XDistillationClassifier(boosting, superfeatures=4, mode="input", **common),

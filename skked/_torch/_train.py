@@ -412,10 +412,11 @@ def _train_together(
             for index in _some_at_a_time(batches.epoch(), n_candidates * rows.numbers_per_row):
                 some = rows.batches(torch.as_tensor(index, device=device))
                 share = 1 / index.shape[-1]
+                scale = trainable * share if masked else share
                 for Z, *prepared in zip(some.Z, *loss.prepared(some, base, n_superfeatures), strict=True):
                     phi, hidden = students.forward(Z)
                     students.backward(loss.gradient(phi, base, *prepared), Z, hidden, gradient)
-                    gradient.mul_(trainable * share if masked else share)
+                    gradient.mul_(scale)
                     optimiser.step(gradient, schedule.learning_rate_init * cosine_decay(step, n_steps))
                     step += 1
             epoch_loss = loss.value(phi, base, some.last()) * share
