@@ -58,6 +58,23 @@ def suggestion(word, known):
     return f"There are {few}{f' and {len(known) - 8} more' if len(known) > 8 else ''}."
 
 
+def check_is_file(path):
+    """Refuse a path without a file, and say which file was probably meant.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    UserError
+        If there is no such file.
+    """
+    if not path.is_file():
+        near = suggestion(path.name, [p.name for p in path.parent.glob("*")]) if path.parent.is_dir() else ""
+        raise UserError(f"There is no file {path}. {near if near.startswith('Did') else ''}".rstrip())
+
+
 def _say(error, debug):
     if isinstance(error, UserError):
         print(f"skked: {error}", file=sys.stderr)

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 from sklearn.base import is_classifier
 
-from skked._cli._errors import UserError, suggestion
+from skked._cli._errors import UserError, check_is_file, suggestion
 from skked._cli._tables import read_table
 from skked._cli._teachers import NAMES, teacher_of
 from skked._export import export_numpy, export_onnx, load
@@ -37,9 +37,7 @@ def saved_student(path):
     UserError
         If there is no such file, or no student in it.
     """
-    if not path.is_file():
-        near = suggestion(path.name, [p.name for p in path.parent.glob("*")]) if path.parent.is_dir() else ""
-        raise UserError(f"There is no file {path}. {near if near.startswith('Did') else ''}".rstrip())
+    check_is_file(path)
     try:
         return load(path)
     except Exception as error:

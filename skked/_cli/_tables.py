@@ -8,7 +8,7 @@ from pandas.api import types
 from sklearn import datasets
 from sklearn.model_selection import train_test_split
 
-from skked._cli._errors import UserError, suggestion
+from skked._cli._errors import UserError, check_is_file, suggestion
 
 FEWEST_ROWS = 30
 MOST_CLASSES = 20
@@ -134,9 +134,7 @@ def read_table(path):
     UserError
         If there is no such file, or it cannot be read.
     """
-    if not path.is_file():
-        near = suggestion(path.name, [p.name for p in path.parent.glob("*")]) if path.parent.is_dir() else ""
-        raise UserError(f"There is no file {path}. {near if near.startswith('Did') else ''}".rstrip())
+    check_is_file(path)
     kinds = [suffix.lower() for suffix in path.suffixes]
     try:
         if kinds and kinds[-1] in _PARQUET:
