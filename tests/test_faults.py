@@ -303,33 +303,126 @@ def test_writing_follows_links_and_leaves_devices_alone(write, tmp_path):
     assert not Path("/dev/null").is_file()
 
 
+def fit_with_limit(n_bytes, memory, teacher):
+    """Fit while no file may grow beyond so many bytes."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, limits[1]))
+    try:
+        return student(memory, teacher).fit(X, Y)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+def files_in(folder):
+    return {path.name for path in folder.rglob("*") if path.is_file()}
+
+
+WHOLE = {"output.pkl", "func_code.py", ".gitignore"}
+
+
+@pytest.mark.parametrize("memory", [str, lambda folder: Memory(folder, verbose=0, compress=1)], ids=["path", "joblib"])
+def test_what_a_full_disk_cannot_keep_is_an_error_and_the_rest_is_found_again(memory, tmp_path):
+    teacher = CountedTree(max_depth=3, random_state=0)
+    expected = student(None, teacher).fit(X, Y).decision_function(X)
+    student(memory(tmp_path / "whole"), teacher).fit(X, Y)
+    sizes = sorted(path.stat().st_size for path in results_in(tmp_path / "whole"))
+    assert sizes[-2] + 100 < sizes[-1]
+    unfitted, cache = student(memory(tmp_path / "cache"), teacher), tmp_path / "cache"
+    with pytest.raises(OSError, match=r"File too large. A result of [\d,]+ bytes cannot be kept") as caught:
+        fit_with_limit(sizes[-1] - 50, unfitted.memory, teacher)
+    assert str(cache) in str(caught.value) and "make room there and fit again" in str(caught.value)
+    assert "memory=None" in str(caught.value)
+    assert files_in(cache) <= WHOLE
+    CountedTree.fits = 0
+    for _ in range(2):
+        np.testing.assert_array_equal(student(memory(cache), teacher).fit(X, Y).decision_function(X), expected)
+    assert CountedTree.fits <= 3
+    assert files_in(cache) <= WHOLE
+
+
+@pytest.mark.parametrize("n_kept", range(6))
+def test_a_disk_that_fills_up_at_any_stage_is_named_and_costs_that_stage(n_kept, tmp_path, monkeypatch):
+    import joblib
+
+    teacher = CountedTree(max_depth=3, random_state=0)
+    expected = student(None, teacher).fit(X, Y).decision_function(X)
+    calls, dump = [], joblib.dump
+
+    def full(value, path, **options):
+        calls.append(path)
+        if len(calls) <= n_kept:
+            return dump(value, path, **options)
+        Path(path).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    unfitted = student(str(tmp_path), teacher)
+    monkeypatch.setattr(joblib, "dump", full)
+    CountedTree.fits = 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(OSError, match=r"No space left on device\. A result of .* cannot be kept") as caught:
+            unfitted.fit(X, Y)
+    assert caught.value.errno == 28 and str(tmp_path) in caught.value.filename
+    assert vars(unfitted).keys() == unfitted.get_params(deep=False).keys()
+    assert files_in(tmp_path) <= WHOLE
+    assert len(results_in(tmp_path)) == n_kept == len(calls) - 1  # the first one that finds no room ends the fit
+    monkeypatch.setattr(joblib, "dump", dump)
+    before = CountedTree.fits
+    np.testing.assert_array_equal(unfitted.fit(X, Y).decision_function(X), expected)
+    assert CountedTree.fits - before == (0 if n_kept else 3)
+
+
+def test_a_disk_that_is_full_is_noticed_before_the_work(tmp_path, monkeypatch):
+    import shutil
+
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage._replace(free=1000))
+    CountedTree.fits = 0
+    with pytest.raises(OSError, match=r"No space left on device.* \(1,000 bytes are free\)"):
+        student(str(tmp_path), CountedTree()).fit(X, Y)
+    assert CountedTree.fits == 0
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotADirectoryError, match="A result cannot be kept in the folder of memory"):
+        student(str(tmp_path / "file" / "cache")).fit(X, Y)
+
+
 @pytest.fixture
 def small_disk(tmp_path):
-    """A disk of its own, which is full after 1 MiB."""
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "skked", tmp_path], capture_output=True).returncode:
+    """A disk of its own, which is full after 2 MiB."""
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "skked", tmp_path], capture_output=True).returncode:
         pytest.skip("needs the right to mount")
     yield tmp_path
     subprocess.run(["umount", tmp_path], check=True)
 
 
+@pytest.mark.filterwarnings("ignore:Unable to write .*gitignore")  # joblib's, about a file that nobody needs
 @pytest.mark.parametrize("room", [28_000, 0])
-def test_a_full_disk_under_the_cache_costs_nothing_but_the_cache(room, small_disk, monkeypatch):
+@pytest.mark.parametrize("looks", [True, False])
+def test_a_full_disk_under_the_cache_leaves_it_whole(room, looks, small_disk, monkeypatch):
     from joblib.memory import _FUNCTION_HASHES
 
+    from skked import _memory
+
+    if not looks:
+        monkeypatch.setattr(_memory, "LEAST_ROOM", 0)
     _FUNCTION_HASHES.clear()  # as in a new process
     expected = student().fit(X, Y).decision_function(X)
-    filling = small_disk / "filling"
+    filling, cache = small_disk / "filling", small_disk / "cache"
     with filling.open("wb", buffering=0) as file:
-        while file.write(b"0" * min(4096, 2**20 - room - file.tell())):
+        while file.write(b"0" * min(4096, 2**21 - room - file.tell())):
             pass
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        found = student(str(small_disk / "cache")).fit(X, Y).decision_function(X)
-    np.testing.assert_array_equal(found, expected)
-    assert any("No space left on device" in str(warning.message) for warning in caught)
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        student(str(cache)).fit(X, Y)
+    assert str(cache) in str(caught.value)
+    assert files_in(cache) <= WHOLE
     filling.unlink()
     for _ in range(2):
-        np.testing.assert_array_equal(student(str(small_disk / "cache")).fit(X, Y).decision_function(X), expected)
+        np.testing.assert_array_equal(student(str(cache)).fit(X, Y).decision_function(X), expected)
 
 
 # memory -----------------------------------------------------------------------------------------------------------
