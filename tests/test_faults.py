@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from joblib import Memory
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
@@ -493,6 +494,132 @@ def test_a_student_that_does_not_fit_into_a_gpu_is_trained_on_the_cpu():
         assert within_memory(run, 3, torch.device("meta")) == [0, 1, 2]
     assert len(caught) == 1
     assert tried == [(3, "meta"), (2, "meta"), (1, "meta"), (1, "cpu"), (1, "cpu"), (1, "cpu")]
+
+
+BATCH = 40
+
+
+def students_by_autograd():
+    """Students of losses without a written gradient, by name: how to make one, whose loss it is, and its answer."""
+    from skked import E2KDClassifier, KEDImageClassifier, XDistillationClassifier
+
+    images = X.reshape(60, 2, 2).repeat(3, axis=1).repeat(3, axis=2)
+    quick = {"max_iter": 6, "batch_size": BATCH, "random_state": 0}
+    tree = DecisionTreeClassifier(max_depth=3)
+    table = {**quick, "max_parameters": 200, "cv": 2, "early_stopping": True}
+    parts = {"superfeatures": [0, 0, 1, 1]}
+    teacher = KEDImageClassifier(distillation_weight=0, max_parameters=2000, **quick).fit(images, Y)
+    return {
+        "e2kd": (lambda: E2KDClassifier(tree, chimeric=False, **parts, **table).fit(X, Y), "_e2kd.E2KDLoss", X),
+        "xdistillation": (
+            lambda: XDistillationClassifier(tree, **parts, **table).fit(X, Y),
+            "_xdistillation.XDistillationLoss",
+            X,
+        ),
+        "images": (
+            lambda hint="attention": KEDImageClassifier(
+                FrozenEstimator(teacher), hint=hint, max_parameters=1500, **quick
+            ).fit(images, Y),
+            "_images.ImageLoss",
+            images,
+        ),
+    }
+
+
+def limit_rows(monkeypatch, loss, most, calls):
+    """Let the GPU have room for so many rows of a loss at once."""
+    import importlib
+
+    import torch
+
+    module, name = loss.split(".")
+    limited = getattr(importlib.import_module(f"skked._torch.{module}"), name)
+    whole = limited.__call__
+
+    def call(self, *args, **kwargs):
+        found = whole(self, *args, **kwargs)
+        calls.append(len(found))
+        if len(found) > most:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return found
+
+    monkeypatch.setattr(limited, "__call__", call)
+
+
+@pytest.mark.parametrize("name", ["e2kd", "xdistillation", "images"])
+def test_batches_that_do_not_fit_into_a_gpu_are_done_in_portions(name, monkeypatch):
+    fit, loss, rows = students_by_autograd()[name]
+    expected, calls = fit(), []
+    limit_rows(monkeypatch, loss, 11, calls)
+    with pytest.warns(UserWarning, match="GPU has not enough memory for the batches.* in portions") as caught:
+        found = fit()
+    assert len(caught) == 1
+    assert [size for size in calls if size > 11] == calls[:2] and max(calls) <= BATCH
+    assert set(calls[2:]) <= set(range(1, 12))
+    np.testing.assert_allclose(found.decision_function(rows), expected.decision_function(rows), atol=1e-4)
+    np.testing.assert_allclose(found.loss_curve_, expected.loss_curve_, rtol=1e-4)
+
+
+def test_batches_whose_rows_are_compared_are_not_split(monkeypatch):
+    import torch
+
+    fit, loss, _ = students_by_autograd()["images"]
+    limit_rows(monkeypatch, loss, 11, [])
+    with pytest.raises(torch.cuda.OutOfMemoryError):
+        fit(hint="similarity")
+
+
+def test_an_autoencoder_that_does_not_fit_into_a_gpu_codes_the_same_in_portions(monkeypatch):
+    import torch
+
+    from skked._torch import _xdistillation
+    from skked._torch._train import Schedule
+
+    explanations, forward = RNG.normal(size=(50, 6)), torch.nn.Linear.forward
+    settings = {"n_hidden": 8, "n_code": 2, "image": (None, 1), "seed": 0, "device": "cpu"}
+
+    def codes():
+        schedule = Schedule(5, 20, 0.01, 0.0)
+        return _xdistillation.train_autoencoder(explanations, np.ones(50), [explanations[:7]], schedule, **settings)
+
+    def limited(self, batch):
+        if len(batch) > 8:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
+        return forward(self, batch)
+
+    expected = codes()
+    monkeypatch.setattr(torch.nn.Linear, "forward", limited)
+    with pytest.warns(UserWarning, match="in portions") as caught:
+        found = codes()
+    assert len(caught) == 1
+    for ours, theirs in zip(found.codes, expected.codes, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("most", "tried"),
+    [
+        (5, [("meta", 1), ("meta", 2), ("meta", 4), ("cpu", 1), ("cpu", 2)]),
+        (1, [("meta", 1), ("cpu", 1)]),
+    ],
+)
+def test_what_no_portion_helps_is_trained_on_the_cpu(most, tried):
+    import torch
+
+    from skked._torch._device import in_portions
+
+    calls = []
+
+    def run(device, n_portions):
+        calls.append((device.type, n_portions))
+        if len(calls) < len(tried):
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
+        return "done"
+
+    with pytest.warns(UserWarning, match="in portions" if most > 1 else "trained on the CPU, since") as caught:
+        assert in_portions(run, torch.device("meta"), most) == "done"
+    assert len(caught) == 1
+    assert calls == tried
 
 
 class Largest(DecisionTreeClassifier):

@@ -1,6 +1,7 @@
 """The training loop for losses whose gradient nobody has written out: automatic differentiation does it."""
 
 import contextlib
+import itertools
 
 import numpy as np
 import torch
@@ -18,7 +19,13 @@ def seeded(seed):
         yield
 
 
-def fit_by_autograd(parameters, loss_of, n_rows, schedule, *, seed, held_out_loss=None):
+def portions_of(n_rows, n_portions):
+    """Slices that share the rows out as evenly as can be, none of them empty."""
+    stops = np.linspace(0, n_rows, min(n_portions, n_rows) + 1).astype(int)
+    return [slice(start, stop) for start, stop in itertools.pairwise(stops)]
+
+
+def fit_by_autograd(parameters, loss_of, n_rows, schedule, *, seed, held_out_loss=None, n_portions=1):
     """Minimise a loss over mini-batches; optimiser, schedule and best epoch are those of every other student.
 
     Parameters
@@ -35,6 +42,8 @@ def fit_by_autograd(parameters, loss_of, n_rows, schedule, *, seed, held_out_los
         Seed of the order of the rows.
     held_out_loss : callable, optional
         The loss of held-out rows as a float, asked after each epoch; the parameters of the best epoch are kept.
+    n_portions : int, default=1
+        Portions of a batch whose gradients are added up, for want of memory.
 
     Returns
     -------
@@ -65,10 +74,8 @@ def fit_by_autograd(parameters, loss_of, n_rows, schedule, *, seed, held_out_los
                 for group in optimiser.param_groups:
                     group["lr"] = rate
                 optimiser.zero_grad(set_to_none=True)
-                loss = loss_of(torch.as_tensor(rows, device=device))
-                loss.backward()
+                losses.append(_descend(loss_of, torch.as_tensor(rows, device=device), n_portions))
                 optimiser.step()
-                losses.append(float(loss.detach()))
                 step += 1
             loss_curve.append(float(np.mean(losses)))
             if not np.isfinite(loss_curve[-1]):
@@ -89,3 +96,13 @@ def fit_by_autograd(parameters, loss_of, n_rows, schedule, *, seed, held_out_los
                 for value, kept in zip(parameters, best[2], strict=True):
                     value.copy_(kept)
     return loss_curve, validation_curve
+
+
+def _descend(loss_of, rows, n_portions):
+    """Add the gradient of a batch's mean loss to the parameters' gradients, portion by portion; the loss."""
+    mean = 0.0
+    for some in portions_of(len(rows), n_portions):
+        loss = loss_of(rows[some]) * ((some.stop - some.start) / len(rows))
+        loss.backward()
+        mean += float(loss.detach())
+    return mean

@@ -79,6 +79,54 @@ def within_memory(run, n_candidates, device):
     return results
 
 
+def in_portions(run, device, most):
+    """Train on whole batches, or on portions of them where the GPU has not enough memory, or else on the CPU.
+
+    Parameters
+    ----------
+    run : callable
+        Takes a device and a number of portions, returns the result; it is called anew, from the start.
+    device : torch.device
+    most : int
+        Portions of a batch at most; 1 for a loss that compares the rows of a batch, which no portions give.
+
+    Returns
+    -------
+    object
+        What `run` returned.
+
+    Warns
+    -----
+    UserWarning
+        Once, if there was not enough memory.
+
+    Raises
+    ------
+    torch.cuda.OutOfMemoryError
+        If there is no smaller portion, and no other device.
+    """
+    n_portions, warned = 1, False
+    while True:
+        splits = 2 * n_portions <= most
+        try:
+            return run(device, n_portions)
+        except torch.cuda.OutOfMemoryError:
+            if not splits and device.type == "cpu":
+                raise
+        torch.cuda.empty_cache()  # out of the handler, which keeps the tensors of the failed run alive
+        device, n_portions = (device, 2 * n_portions) if splits else (torch.device("cpu"), 1)
+        if not warned:
+            then = (
+                "The student is trained on the CPU, since its loss compares all rows of a batch"
+                if most == 1
+                else "They are done in portions, with the same result to rounding, or on the CPU if that is no help"
+            )
+            warnings.warn(
+                f"The GPU has not enough memory for the batches. {then}. Lower batch_size to avoid it.", stacklevel=2
+            )
+        warned = True
+
+
 _threads = threading.Lock()
 _training: list[int] = []
 """Number of threads to go back to, once for every training that runs now."""

@@ -2,8 +2,8 @@
 
 import torch
 
-from skked._torch._autograd import fit_by_autograd
-from skked._torch._device import resolve_device
+from skked._torch._autograd import fit_by_autograd, portions_of
+from skked._torch._device import in_portions, resolve_device
 from skked._torch._module import StudentModule, taught_loss
 
 ZERO = 1e-15
@@ -131,21 +131,32 @@ def train_e2kd(
     Returns
     -------
     Trained
+
+    Warns
+    -----
+    UserWarning
+        If the GPU has not enough memory; see :func:`skked._torch._device.in_portions`.
     """
-    device = resolve_device(device)
-    module = StudentModule(architecture, base, n_superfeatures, seed=seed, initial=initial, device=device)
-    rows = rows.to_tensors(device)
-    held_out = None if validation is None else validation.to_tensors(device)
 
-    def held_out_loss():
-        return float(loss(module, held_out).detach().sum() / held_out.weight.sum())
+    def run(device, n_portions):
+        module = StudentModule(architecture, base, n_superfeatures, seed=seed, initial=initial, device=device)
+        learnt = rows.to_tensors(device)
+        held_out = None if validation is None else validation.to_tensors(device)
 
-    curves = fit_by_autograd(
-        list(module.parameters()),
-        lambda index: loss(module, rows.take(index)).mean(),
-        len(rows),
-        schedule,
-        seed=seed,
-        held_out_loss=None if held_out is None else held_out_loss,
-    )
-    return module.trained(curves)
+        def held_out_loss():
+            portions = portions_of(len(held_out), n_portions)
+            total = sum(loss(module, held_out.take(some)).detach().sum() for some in portions)
+            return float(total / held_out.weight.sum())
+
+        curves = fit_by_autograd(
+            list(module.parameters()),
+            lambda index: loss(module, learnt.take(index)).mean(),
+            len(learnt),
+            schedule,
+            seed=seed,
+            held_out_loss=None if held_out is None else held_out_loss,
+            n_portions=n_portions,
+        )
+        return module.trained(curves)
+
+    return in_portions(run, resolve_device(device), most=schedule.batch_size)

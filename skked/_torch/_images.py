@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from skked._torch._autograd import fit_by_autograd
-from skked._torch._device import resolve_device
+from skked._torch._device import in_portions, resolve_device
 from skked._torch._hints import attention_hint, fitnet_hint, similarity_hint
 from skked._torch._losses import divergence, link
 
@@ -63,6 +63,11 @@ class ImageLoss:
         if explained == 0:
             return 1 - taught, taught * (1 - hinted), 0.0, taught * hinted
         return 1 - taught, taught * (1 - explained), taught * explained * (1 - hinted), taught * explained * hinted
+
+    @property
+    def compares_rows(self):
+        """bool: whether the loss of a row depends on the other rows of its batch."""
+        return self.hint == "similarity" and self.weights[3] > 0
 
     def __call__(self, phi, features, base, lesson, projection=None):
         """Loss of every row.
@@ -155,24 +160,33 @@ def train_images(layout, base, lesson, loss, schedule, *, seed, device="auto"):
     -------
     weights : dict of str to float32 arrays
     loss_curve : list of float
+
+    Warns
+    -----
+    UserWarning
+        If the GPU has not enough memory; see :func:`skked._torch._device.in_portions`.
     """
-    device = resolve_device(device)
-    module = ImageModule(layout, first_weights(layout, seed), device)
-    parameters = list(module.weights.values())
-    rows = ImageLesson(*(None if part is None else _tensor(part, device) for part in vars(lesson).values()))
-    images, base = rows.images.permute(0, 3, 1, 2), _tensor(base, device)
-    projection = None
-    if loss.hint == "fitnet":
-        projection = _first_projection(layout, lesson.features.shape[2], seed, device)
-        parameters.append(projection)
 
-    def mean_loss(index):
-        phi, features = module(images[index])
-        batch = ImageLesson(*(None if part is None else part[index] for part in vars(rows).values()))
-        return (batch.weight * loss(phi, features, base, batch, projection)).mean()
+    def run(device, n_portions):
+        module = ImageModule(layout, first_weights(layout, seed), device)
+        parameters = list(module.weights.values())
+        rows = ImageLesson(*(None if part is None else _tensor(part, device) for part in vars(lesson).values()))
+        images, base_score = rows.images.permute(0, 3, 1, 2), _tensor(base, device)
+        projection = None
+        if loss.hint == "fitnet":
+            projection = _first_projection(layout, lesson.features.shape[2], seed, device)
+            parameters.append(projection)
 
-    loss_curve, _ = fit_by_autograd(parameters, mean_loss, len(images), schedule, seed=seed)
-    return {name: value.detach().cpu().numpy() for name, value in module.weights.items()}, loss_curve
+        def mean_loss(index):
+            phi, features = module(images[index])
+            batch = ImageLesson(*(None if part is None else part[index] for part in vars(rows).values()))
+            return (batch.weight * loss(phi, features, base_score, batch, projection)).mean()
+
+        loss_curve, _ = fit_by_autograd(parameters, mean_loss, len(images), schedule, seed=seed, n_portions=n_portions)
+        return {name: value.detach().cpu().numpy() for name, value in module.weights.items()}, loss_curve
+
+    most = 1 if loss.compares_rows else schedule.batch_size
+    return in_portions(run, resolve_device(device), most)
 
 
 def _first_projection(layout, n_maps, seed, device):

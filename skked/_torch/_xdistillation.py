@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from skked._torch._autograd import fit_by_autograd, seeded
-from skked._torch._device import resolve_device
+from skked._torch._autograd import fit_by_autograd, portions_of, seeded
+from skked._torch._device import in_portions, resolve_device
 from skked._torch._module import StudentModule, taught_loss
 from skked._torch._train import Architecture
 
@@ -116,30 +116,47 @@ def train_autoencoder(explanations, weight, others, schedule, *, n_hidden, n_cod
     Returns
     -------
     Decoder
+
+    Warns
+    -----
+    UserWarning
+        If the GPU has not enough memory; see :func:`skked._torch._device.in_portions`.
     """
-    device = resolve_device(device)
     square = np.average((explanations**2).mean(axis=1), weights=weight) if weight.any() else 0.0
     scale = float(np.sqrt(square)) or 1.0
-    values = [torch.as_tensor(np.float32(each / scale), device=device) for each in (explanations, *others)]
-    share = torch.as_tensor(np.float32(weight / max(weight.mean(), 1e-12)), device=device)
-    with seeded(seed):
-        encoder = encoder_of(explanations.shape[1], n_hidden, n_code, *image)
-        decoder = torch.nn.Sequential(
-            torch.nn.Linear(n_code, n_hidden), torch.nn.ReLU(), torch.nn.Linear(n_hidden, explanations.shape[1])
+
+    def run(device, n_portions):
+        values = [torch.as_tensor(np.float32(each / scale), device=device) for each in (explanations, *others)]
+        share = torch.as_tensor(np.float32(weight / max(weight.mean(), 1e-12)), device=device)
+        with seeded(seed):
+            encoder = encoder_of(explanations.shape[1], n_hidden, n_code, *image)
+            decoder = torch.nn.Sequential(
+                torch.nn.Linear(n_code, n_hidden), torch.nn.ReLU(), torch.nn.Linear(n_hidden, explanations.shape[1])
+            )
+        encoder, decoder = encoder.to(device), decoder.to(device)
+
+        def loss_of(index):
+            batch = values[0][index]
+            return (share[index] * ((decoder(encoder(batch)) - batch) ** 2).mean(1)).mean()
+
+        curve, _ = fit_by_autograd(
+            [*encoder.parameters(), *decoder.parameters()],
+            loss_of,
+            len(values[0]),
+            schedule,
+            seed=seed,
+            n_portions=n_portions,
         )
-    encoder, decoder = encoder.to(device), decoder.to(device)
+        with torch.no_grad():
+            codes = [
+                np.concatenate([encoder(each[some]).cpu().numpy() for some in portions_of(len(each), n_portions)])
+                for each in values
+            ]
+        return codes, [[array.detach().cpu().numpy() for array in arrays] for arrays in _layers(decoder)], curve
 
-    def loss_of(index):
-        batch = values[0][index]
-        return (share[index] * ((decoder(encoder(batch)) - batch) ** 2).mean(1)).mean()
-
-    curve, _ = fit_by_autograd([*encoder.parameters(), *decoder.parameters()], loss_of, len(values[0]), schedule,
-                               seed=seed)  # fmt: skip
-    with torch.no_grad():
-        codes = [encoder(each).cpu().numpy() for each in values]
+    codes, (coefs, intercepts), curve = in_portions(run, resolve_device(device), most=schedule.batch_size)
     explained = codes[0][weight > 0]
     spread = float(explained.std(axis=0).mean() if len(explained) else 0) or 1.0
-    coefs, intercepts = ([array.detach().cpu().numpy() for array in arrays] for arrays in _layers(decoder))
     # One scale for the whole code: a number that varies little for the autoencoder weighs little for the student.
     return Decoder([coefs[0] * spread, coefs[1]], intercepts, scale, [code / spread for code in codes], curve)
 
@@ -243,28 +260,39 @@ def train_coded(
     explainer : Trained or None
     head : (coef, intercept) or None
         From the student's hidden layer to the code.
+
+    Warns
+    -----
+    UserWarning
+        If the GPU has not enough memory; see :func:`skked._torch._device.in_portions`.
     """
-    device = resolve_device(device)
-    module = CodedStudent(architecture, base, codes.shape[1], seed=seed, device=device)
-    rows, codes = rows.to_tensors(device), torch.as_tensor(codes, device=device)
-    held_out = None
-    if validation is not None:
-        held_out = validation.to_tensors(device), torch.as_tensor(validation_codes, device=device)
 
-    def held_out_loss():
-        return float(loss(module, *held_out).detach().sum() / held_out[0].weight.sum())
+    def run(device, n_portions):
+        module = CodedStudent(architecture, base, codes.shape[1], seed=seed, device=device)
+        learnt, taught = rows.to_tensors(device), torch.as_tensor(codes, device=device)
+        held_out = held_out_codes = None
+        if validation is not None:
+            held_out, held_out_codes = validation.to_tensors(device), torch.as_tensor(validation_codes, device=device)
 
-    curves = fit_by_autograd(
-        list(module.parameters()),
-        lambda index: loss(module, rows.take(index), codes[index]).mean(),
-        len(rows),
-        schedule,
-        seed=seed,
-        held_out_loss=None if held_out is None else held_out_loss,
-    )
-    head = None if module.head is None else [array[0].detach().cpu().numpy() for array in _layers([module.head])]
-    explainer = None if module.explainer is None else module.explainer.trained(([], []))
-    return module.student.trained(curves), explainer, head
+        def held_out_loss():
+            portions = portions_of(len(held_out), n_portions)
+            total = sum(loss(module, held_out.take(some), held_out_codes[some]).detach().sum() for some in portions)
+            return float(total / held_out.weight.sum())
+
+        curves = fit_by_autograd(
+            list(module.parameters()),
+            lambda index: loss(module, learnt.take(index), taught[index]).mean(),
+            len(learnt),
+            schedule,
+            seed=seed,
+            held_out_loss=None if held_out is None else held_out_loss,
+            n_portions=n_portions,
+        )
+        head = None if module.head is None else [array[0].detach().cpu().numpy() for array in _layers([module.head])]
+        explainer = None if module.explainer is None else module.explainer.trained(([], []))
+        return module.student.trained(curves), explainer, head
+
+    return in_portions(run, resolve_device(device), most=schedule.batch_size)
 
 
 def reading(columns, hidden, n_outputs, n_inputs):
