@@ -333,7 +333,7 @@ def test_no_cache_directory_is_needed(tmp_path):
         "import numba.core.caching as caching; caching.CacheImpl._locator_classes = [];"
         "import importlib; module = importlib.import_module('skked._explanations._tree_kernels');"
         "import numpy as np; masks = np.zeros((2, 3), np.uint16);"
-        "module.split(np.array([0, 1, 2], np.uint16), 0, 3, np.uint16(1), np.uint16(65535), False,"
+        "module.split(np.array([0, 1, 2], np.uint16), np.uint16(1), np.uint16(65535), False,"
         "np.zeros(0, np.bool_), np.uint16(1), masks[0], masks[1]); print(masks.tolist())"
     )
     root = pathlib.Path(skked.__file__).parents[1]

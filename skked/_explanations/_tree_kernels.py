@@ -6,12 +6,13 @@ import numba
 import numpy as np
 
 from skked._explanations import _tree_paths
-from skked._explanations._tree_lanes import add_lanes
-from skked._explanations._tree_tables import LANES, MAX_WIDTH
+from skked._explanations._tree_lanes import add_lanes, sum_lanes
+from skked._explanations._tree_tables import LANES
 
 __all__ = ["COMPILED", "add_leaves", "compiled", "fill_tables", "find_paths", "predict"]
 
 COMPILED = True
+TOGETHER = 4  # leaves whose shares are added at once
 
 
 def compiled(function):
@@ -63,25 +64,27 @@ def _add_predictions(
 
 
 @compiled
-def split(codes, first, count, node_code, missing, missing_left, directions, bit, here, below):
-    """Fail masks of a node's rows for its children: ``below`` becomes the left child's, ``here`` the right child's."""
+def split(codes, node_code, missing, missing_left, directions, bit, here, below):
+    """Fail masks of a node's rows for its children: ``below`` becomes the left child's, ``here`` the right child's.
+
+    Every array begins with the first row: a compiler makes vectors of places counted from 0 only.
+    """
     zero = here.dtype.type(0)
     if len(directions):
-        for i in range(count):
-            fails = zero if directions[codes[first + i]] else bit
-            below[i] = here[i] | fails
-            here[i] |= bit ^ fails
+        for i in range(len(codes)):
+            fails, mask = zero if directions[codes[i]] else bit, here[i]
+            below[i] = mask | fails
+            here[i] = mask | (bit ^ fails)
     elif missing_left:
-        for i in range(count):
-            code = codes[first + i]
-            fails = bit if (code > node_code) & (code != missing) else zero
-            below[i] = here[i] | fails
-            here[i] |= bit ^ fails
+        for i in range(len(codes)):
+            fails, mask = bit if (codes[i] > node_code) & (codes[i] != missing) else zero, here[i]
+            below[i] = mask | fails
+            here[i] = mask | (bit ^ fails)
     else:  # the code of a missing value is the largest, so it goes right by itself
-        for i in range(count):
-            fails = bit if codes[first + i] > node_code else zero
-            below[i] = here[i] | fails
-            here[i] |= bit ^ fails
+        for i in range(len(codes)):
+            fails, mask = bit if codes[i] > node_code else zero, here[i]
+            below[i] = mask | fails
+            here[i] = mask | (bit ^ fails)
 
 
 @compiled
@@ -92,49 +95,40 @@ def descend(codes, first, count, nodes, node, masks):
     if nodes.category_start[node] >= 0:
         directions = nodes.category_left[nodes.category_start[node] : nodes.category_stop[node]]
     split(
-        codes[nodes.feature[node]], first, count, nodes.code[node], nodes.missing, nodes.missing_left[node],
+        codes[nodes.feature[node], first : first + count], nodes.code[node], nodes.missing, nodes.missing_left[node],
         directions, masks.dtype.type(1 << nodes.slot[node]), masks[level], masks[level + 1],
     )  # fmt: skip
 
 
 @compiled
-def list_indicators(n_groups, places, width, indicators):
-    """Rows of ones at the places of each mask's groups, and zeros."""
-    indicators[:width] = 0
+def shapley_table(histogram, n_groups, scale, points, places, width, terms, table):
+    """Shares of one leaf's groups for every fail mask of a row, from the background's histogram of fail masks.
+
+    With a width, a mask's shares lie at the ``places`` of its row; without, each group has a row of masks.
+    """
+    n_masks, half = 1 << n_groups, 1 << n_groups >> 1
+    kept, taken, one, two = terms[0], terms[1], terms[2], terms[3]
+    kept[:n_masks] = 0.0
+    taken[:n_masks] = 0.0
+    for point in range((n_groups + 1) // 2):
+        t, of_kept, of_taken = points[point, 0], points[point, 1] * scale, points[point, 2] * scale
+        for mask in range(n_masks):
+            one[mask] = histogram[mask]
+        for _ in range(n_groups):  # sums over one group, which becomes the last bit; all have been after as many turns
+            low, high = two[:half], two[half:n_masks]
+            for i in range(half):
+                passes, fails = one[2 * i], one[2 * i + 1]
+                low[i] = passes + t * fails
+                high[i] = (1.0 - t) * passes
+            one, two = two, one
+        for mask in range(n_masks):
+            kept[mask] += of_kept * one[mask]
+            taken[mask] += of_taken * one[mask]
+    table[:] = 0
     for slot in range(n_groups):
-        half = width << slot  # all masks of the slots before
-        for i in range(half):  # a slice would be copied first, in case the two overlapped
-            indicators[half + i] = indicators[i]
-        for row in range(half, 2 * half, width):
-            indicators[row + places[slot]] = 1
-
-
-@compiled
-def shapley_table(histogram, n_groups, scale, gain, loss, n_bits, width, indicators, lost, table):
-    """Shares of one leaf's groups for every fail mask of a row, from the background's histogram of fail masks."""
-    full = (1 << n_groups) - 1
-    table[: (full + 1) * width] = 0
-    lost[: full + 1] = 0.0
-    for fails in range(full + 1):
-        weight = histogram[fails] * scale
-        if weight == 0.0:
-            continue
-        gains, losses = gain[n_bits[fails]], loss[n_bits[fails]]
-        free = full & ~fails
-        row_fails = free
-        while True:  # over the subsets of what the background passes
-            size = n_bits[row_fails]
-            factor = table.dtype.type(weight * gains[size])
-            for lane in range(0, width, LANES):
-                add_lanes(table, row_fails * width + lane, indicators, fails * width + lane, factor)
-            lost[row_fails] += weight * losses[size]
-            if row_fails == 0:
-                break
-            row_fails = (row_fails - 1) & free
-    for row_fails in range(1, full + 1):
-        factor = table.dtype.type(-lost[row_fails])
-        for lane in range(row_fails * width, (row_fails + 1) * width, LANES):
-            add_lanes(table, lane, indicators, lane, factor)
+        first, step = (places[slot], width) if width else (slot << n_groups, 1)
+        for mask in range(n_masks):
+            table[first + mask * step] = kept[mask] - taken[mask | 1 << slot]
 
 
 @compiled
@@ -167,43 +161,36 @@ def n_levels(nodes, tree):
 
 
 @compiled
-def fill_tables(tree, codes, row_weight, nodes, leaves, gain, loss, n_bits, table_start, origin, width, tables):
-    """Tables of all leaves of a tree, from the coded background; entry ``origin`` is the first of ``tables``."""
-    n = codes.shape[1]
-    histogram, lost = np.zeros((len(n_bits), 4)), np.empty(len(n_bits))
-    indicators = np.empty(len(n_bits) * MAX_WIDTH, tables.dtype)
-    scratch = np.empty(0 if width else len(indicators), tables.dtype)
-    masks = np.zeros((n_levels(nodes, tree), n), np.uint16)
-    in_order = np.arange(MAX_WIDTH, dtype=np.int32)
-    for node in range(nodes.tree_start[tree], nodes.tree_start[tree + 1]):
-        leaf = leaves.number[node]
-        if leaf < 0:
-            descend(codes, 0, n, nodes, node, masks)
-        elif table_start[leaf + 1] > table_start[leaf]:
-            n_groups = leaves.n_groups[leaf]
-            count_masks(masks[nodes.level[node]], row_weight, histogram[: 1 << n_groups])
-            table = tables[table_start[leaf] - origin : table_start[leaf + 1] - origin]
-            by_mask, row, places = table, width, in_order
-            if width:
-                places = leaves.groups[leaves.group_start[leaf] : leaves.group_start[leaf + 1]]
-            else:
-                by_mask, row = scratch, LANES if n_groups <= LANES else MAX_WIDTH
-            list_indicators(n_groups, places, row, indicators)
-            shapley_table(
-                histogram[:, 0], n_groups, leaves.scale[leaf], gain, loss, n_bits, row, indicators, lost, by_mask
-            )
-            if not width:
-                for slot in range(n_groups):
-                    for mask in range(1 << n_groups):
-                        table[(slot << n_groups) + mask] = scratch[mask * row + slot]
+def fill_tables(trees, codes, row_weight, nodes, leaves, points, table_start, origin, width, tables):
+    """Tables of all leaves of some trees, from the coded background; entry ``origin`` is the first of ``tables``."""
+    n, most_masks = codes.shape[1], 1 << (len(points) - 1)
+    histogram, terms = np.zeros((most_masks, 4)), np.empty((4, most_masks))
+    for tree in trees:
+        masks = np.zeros((n_levels(nodes, tree), n), np.uint16)
+        for node in range(nodes.tree_start[tree], nodes.tree_start[tree + 1]):
+            leaf = leaves.number[node]
+            if leaf < 0:
+                descend(codes, 0, n, nodes, node, masks)
+            elif table_start[leaf + 1] > table_start[leaf]:
+                n_groups = leaves.n_groups[leaf]
+                count_masks(masks[nodes.level[node]], row_weight, histogram[: 1 << n_groups])
+                groups = leaves.groups[leaves.group_start[leaf] : leaves.group_start[leaf + 1]]
+                table = tables[table_start[leaf] - origin : table_start[leaf + 1] - origin]
+                shapley_table(
+                    histogram[:, 0], n_groups, leaves.scale[leaf], points[n_groups], groups, width, terms, table
+                )
 
 
 @compiled
 def add_leaves(trees, codes, rows, block, nodes, leaves, table_start, origin, width, tables, phi):
     """Add the shares of all leaves of ``trees`` to ``phi``, for a range of rows.
 
-    It is (outputs, rows, width), or (outputs, groups, rows) if the width is 0.
+    It is (outputs, rows, width), or (outputs, groups, rows) if the width is 0. Leaves of one output wait until there
+    are a few of them, so that the sums are read and written once for all; none waits longer than its tree.
     """
+    n_outputs = len(phi) if width else 0
+    waiting = np.empty((n_outputs, TOGETHER, block), np.uint16)
+    place, n_waiting = np.empty((n_outputs, TOGETHER), np.int64), np.zeros(n_outputs, np.int64)
     for tree in trees:  # outside, so that a tree's tables stay in the cache
         masks = np.empty((n_levels(nodes, tree), block), np.uint16)
         for first in range(rows[0], rows[1], block):
@@ -213,11 +200,52 @@ def add_leaves(trees, codes, rows, block, nodes, leaves, table_start, origin, wi
                 leaf = leaves.number[node]
                 if leaf < 0:
                     descend(codes, first, count, nodes, node, masks)
-                elif table_start[leaf + 1] > table_start[leaf]:
-                    table = tables[table_start[leaf] - origin : table_start[leaf + 1] - origin]
+                    continue
+                start, output = table_start[leaf] - origin, leaves.output[leaf]
+                stop = table_start[leaf + 1] - origin
+                if start == stop:
+                    continue
+                mask = masks[nodes.level[node], :count]
+                if not width or output < 0:
                     groups = leaves.groups[leaves.group_start[leaf] : leaves.group_start[leaf + 1]]
-                    mask = masks[nodes.level[node], :count]
-                    add_leaf(table, mask, groups, width, leaves.output[leaf], leaves.value[leaf], first, phi)
+                    add_leaf(tables[start:stop], mask, groups, width, output, leaves.value[leaf], first, phi)
+                    continue
+                which = n_waiting[output]
+                place[output, which] = start
+                for i in range(count):
+                    waiting[output, which, i] = mask[i]
+                n_waiting[output] += 1
+                if n_waiting[output] == TOGETHER:
+                    add_together(waiting[output], TOGETHER, place[output], tables, width, phi[output, first:], count)
+                    n_waiting[output] = 0
+            for output in range(n_outputs):
+                if n_waiting[output]:
+                    add_together(
+                        waiting[output], n_waiting[output], place[output], tables, width, phi[output, first:], count
+                    )
+                    n_waiting[output] = 0
+
+
+@compiled
+def add_together(masks, n_leaves, place, tables, width, sums, count):
+    """Add the shares of a few leaves, whose tables begin at ``place``, to the sums (rows, width) of one output."""
+    flat = sums.ravel()
+    for lane in range(0, width, LANES):
+        one, two, three, four = place[0] + lane, place[1] + lane, place[2] + lane, place[3] + lane
+        if n_leaves == TOGETHER:
+            for i in range(count):
+                a, b = one + np.int64(masks[0, i]) * width, two + np.int64(masks[1, i]) * width
+                c, d = three + np.int64(masks[2, i]) * width, four + np.int64(masks[3, i]) * width
+                sum_lanes(flat, i * width + lane, tables, (a, b, c, d))
+            continue
+        if n_leaves >= 2:
+            for i in range(count):
+                a, b = one + np.int64(masks[0, i]) * width, two + np.int64(masks[1, i]) * width
+                sum_lanes(flat, i * width + lane, tables, (a, b))
+        if n_leaves != 2:
+            last = n_leaves - 1
+            for i in range(count):
+                sum_lanes(flat, i * width + lane, tables, (place[last] + lane + np.int64(masks[last, i]) * width,))
 
 
 @compiled

@@ -1,12 +1,9 @@
 """The leaf tables without a compiler: the same functions as the compiled kernels, one NumPy call per node or leaf."""
 
-import functools
-
 import numpy as np
 
 from skked._explanations._tree_ensemble import TreeEnsemble
 from skked._explanations._tree_paths import find_paths
-from skked._explanations._tree_tables import shapley_weights
 
 __all__ = ["COMPILED", "add_leaves", "fill_tables", "find_paths", "predict"]
 
@@ -36,36 +33,37 @@ def _fail_masks(tree, codes, nodes):
         masks[nodes.right[node]] = here | ~fails_left * bit
 
 
-@functools.lru_cache(maxsize=32)
-def _shares_of_masks(n_groups):
-    """Matrix from a histogram of background fail masks to all shares, shape (2**p, p * 2**p)."""
-    gain, loss = shapley_weights(n_groups)
-    masks = np.arange(1 << n_groups)
-    in_mask = (masks[:, None] >> np.arange(n_groups)) & 1  # (mask, slot)
-    size = in_mask.sum(axis=1)
-    f, m = size[:, None], size[None, :]
-    apart = (masks[:, None] & masks[None, :]) == 0
-    f, m = np.where(apart, f, 0), np.where(apart, m, 0)
-    shares = in_mask[:, :, None] * gain[f, m][:, None, :] - in_mask.T[None] * loss[f, m][:, None, :]
-    return shares.reshape(len(masks), -1)
+def fill_tables(trees, codes, row_weight, nodes, leaves, points, table_start, origin, width, tables):
+    """Tables of all leaves of some trees, from the coded background; entry ``origin`` is the first of ``tables``."""
+    for tree in trees:
+        histograms = {}
+        for leaf, masks in _leaf_masks(tree, codes, nodes, leaves, table_start):
+            n_groups = int(leaves.n_groups[leaf])
+            histogram = np.bincount(masks, row_weight * leaves.scale[leaf], 1 << n_groups)
+            histograms.setdefault(n_groups, []).append((leaf, histogram))
+        for n_groups, of_leaves in histograms.items():
+            filled = _tables_of(np.stack([histogram for _, histogram in of_leaves]), n_groups, points[n_groups])
+            for (leaf, _), table in zip(of_leaves, filled, strict=True):
+                place = tables[table_start[leaf] - origin : table_start[leaf + 1] - origin]
+                if width:
+                    place[:] = 0
+                    place.reshape(-1, width)[:, _groups_of(leaf, leaves)] = table
+                else:
+                    place[:] = table.T.ravel()
 
 
-def fill_tables(tree, codes, row_weight, nodes, leaves, gain, loss, n_bits, table_start, origin, width, tables):
-    """Tables of all leaves of a tree, from the coded background; entry ``origin`` is the first of ``tables``."""
-    histograms = {}
-    for leaf, masks in _leaf_masks(tree, codes, nodes, leaves, table_start):
-        n_groups = int(leaves.n_groups[leaf])
-        histogram = np.bincount(masks, row_weight * leaves.scale[leaf], 1 << n_groups)
-        histograms.setdefault(n_groups, []).append((leaf, histogram))
-    for n_groups, of_leaves in histograms.items():
-        filled = _tables_of(np.stack([histogram for _, histogram in of_leaves]), n_groups, gain, loss)
-        for (leaf, _), table in zip(of_leaves, filled, strict=True):
-            place = tables[table_start[leaf] - origin : table_start[leaf + 1] - origin]
-            if width:
-                place[:] = 0
-                place.reshape(-1, width)[:, _groups_of(leaf, leaves)] = table.reshape(n_groups, -1).T
-            else:
-                place[:] = table
+def _tables_of(histograms, n_groups, points):
+    """Shares (leaf, row's fail mask, group) from the background's histograms of fail masks (leaf, mask)."""
+    kept, taken = np.zeros((2, *histograms.shape))
+    for t, of_kept, of_taken in points[: (n_groups + 1) // 2]:
+        terms = histograms
+        for _ in range(n_groups):  # sums over one group, which becomes the last bit; all have been after as many turns
+            passes, fails = terms[:, ::2], terms[:, 1::2]
+            terms = np.concatenate([passes + t * fails, (1 - t) * passes], axis=1)
+        kept += of_kept * terms
+        taken += of_taken * terms
+    with_group = np.arange(histograms.shape[1])[:, None] | 1 << np.arange(n_groups)
+    return kept[:, :, None] - taken[:, with_group]
 
 
 def _groups_of(leaf, leaves):
@@ -78,26 +76,6 @@ def _leaf_masks(tree, codes, nodes, leaves, table_start):
         leaf = leaves.number[node]
         if table_start[leaf + 1] > table_start[leaf]:
             yield leaf, masks
-
-
-def _tables_of(histograms, n_groups, gain, loss):
-    if n_groups <= 8:  # one matrix product for all leaves; its matrix has p * 4**p entries
-        return histograms @ _shares_of_masks(n_groups)
-    return np.stack([_table_by_subsets(histogram, n_groups, gain, loss) for histogram in histograms])
-
-
-def _table_by_subsets(histogram, n_groups, gain, loss):
-    """Shares (group, row's fail mask) of one leaf, one pass per background fail mask that occurs."""
-    masks = np.arange(1 << n_groups)
-    in_mask = (masks >> np.arange(n_groups)[:, None]) & 1
-    size = in_mask.sum(axis=0)
-    table, lost = np.zeros((n_groups, len(masks))), np.zeros(len(masks))
-    for fails in np.flatnonzero(histogram):
-        row_fails = masks[(masks & fails) == 0]
-        gained = histogram[fails] * gain[size[fails], size[row_fails]]
-        table[np.ix_(np.flatnonzero(in_mask[:, fails]), row_fails)] += gained
-        lost[row_fails] += histogram[fails] * loss[size[fails], size[row_fails]]
-    return (table - in_mask * lost).ravel()
 
 
 def add_leaves(trees, codes, rows, block, nodes, leaves, table_start, origin, width, tables, phi):

@@ -10,16 +10,35 @@ no group of ``S`` fails in ``x`` and no other group fails in ``b``, so a leaf co
 
 Summed over the background these are functions of x's fail mask alone: one table per leaf, built once. A row costs one
 comparison per node and, for up to 16 groups, one or two vector additions per leaf, whatever the background.
+
+Both weights are integrals over the chance t with which groups join: ``(f - 1)! m! / (f + m)!`` is that of
+``t^(f-1) (1 - t)^m`` over (0, 1), which few Gauss-Legendre points give exactly. At each point the background's fail
+masks F contribute ``d(m) = (1 - t)^|m| sum of t^|f| over the f apart from m``, a product over groups, so that all
+m are found in p passes. A table then is
+
+    share of g at mask m = c(m) - e(m with g),  c = sum over points of w d / t,  e = sum of w d / (t (1 - t)),
+
+whether g fails in x or not.
 """
 
 import math
 
 import numpy as np
 
-__all__ = ["LANES", "LeafTables", "aligned_empty", "shapley_weights", "table_sizes", "table_width", "zero_sums"]
+__all__ = [
+    "LANES",
+    "LeafTables",
+    "aligned_empty",
+    "quadrature",
+    "shapley_weights",
+    "table_sizes",
+    "table_width",
+    "zero_sums",
+]
 
 ROW_BLOCK = 1024  # rows that pass a tree together: their masks and sums stay in the cache
 CACHED_BYTES = 2**20  # tables that are read while they are still in the cache
+TASK_TREES = 64  # trees whose tables are built by one task
 LANES = 8  # groups whose shares are added by one vector instruction
 MAX_WIDTH = 16  # groups of a path, and places of a row: more zeros would cost more than the additions they save
 
@@ -47,6 +66,27 @@ def shapley_weights(max_groups):
             if m:
                 loss[f, m] = 1 / (m * math.comb(f + m, m))
     return gain, loss
+
+
+def quadrature(max_groups):
+    """Points at which tables are summed, for each number of groups.
+
+    Parameters
+    ----------
+    max_groups : int
+        Largest number of groups on a path.
+
+    Returns
+    -------
+    points : float array of shape (max_groups + 1, n_points, 3)
+        For p groups, the first ``(p + 1) // 2`` rows hold t, w / t and w / (t (1 - t)); zeros follow.
+    """
+    points = np.zeros((max_groups + 1, (max_groups + 1) // 2, 3))
+    for n_groups in range(1, max_groups + 1):
+        place, weight = np.polynomial.legendre.leggauss((n_groups + 1) // 2)
+        t, w = (place + 1) / 2, weight / 2
+        points[n_groups, : len(t)] = np.stack([t, w / t, w / (t * (1 - t))], axis=1)
+    return points
 
 
 def table_width(n_groups):
@@ -124,10 +164,7 @@ class LeafTables:
         self.width, self.codes, self.weight = width, codes, weight
         sizes = np.where(_leaves_of(leaves, trees), table_sizes(leaves, width), 0)
         self.start = np.concatenate([[0], np.cumsum(sizes)])
-        max_groups = int(leaves.n_groups[sizes > 0].max(initial=0))
-        self.gain, self.loss = shapley_weights(max_groups)
-        masks = np.arange(1 << max_groups)
-        self.n_bits = np.sum([(masks >> bit) & 1 for bit in range(max_groups + 1)], axis=0).astype(np.uint8)
+        self.points = quadrature(int(leaves.n_groups[sizes > 0].max(initial=0)))
         of_trees = trees, self.start[leaves.tree_start]
         self.blocks = _blocks(*of_trees, max_bytes // 8)
         self.small_blocks = _blocks(*of_trees, min(max_bytes, CACHED_BYTES) // 8)
@@ -178,13 +215,13 @@ class LeafTables:
         origin = start[trees[0]]
         tables = aligned_empty((start[trees[-1] + 1] - origin,), dtype)
 
-        def fill(tree):
+        def fill(some):
             self.kernels.fill_tables(
-                tree, self.codes, self.weight, self.nodes, self.leaves, self.gain, self.loss, self.n_bits,
-                self.start, origin, self.width, tables,
+                some, self.codes, self.weight, self.nodes, self.leaves, self.points, self.start, origin, self.width,
+                tables,
             )  # fmt: skip
 
-        run(fill, trees)
+        run(fill, [trees[first : first + TASK_TREES] for first in range(0, len(trees), TASK_TREES)])
         return tables
 
 
