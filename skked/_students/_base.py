@@ -143,7 +143,7 @@ class DistilledStudent(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         """The fitted teacher and its out-of-fold scores."""
         teacher = self._unfitted_teacher(problem, memory, int(seed))
         self._say(f"fitting {type(teacher).__name__} on {len(problem):,} distinct rows, cv={self.cv!r}")
-        return memory.cache(cross_fit_teacher, ignore=["n_jobs"])(
+        return memory.cache(cross_fit_teacher, ignore=["n_jobs", "memory"])(
             teacher,
             problem.X,
             problem.y,
@@ -153,6 +153,7 @@ class DistilledStudent(TransformerMixin, CallbackSupportMixin, BaseEstimator):
             cv=problem.cv,
             n_jobs=self.n_jobs,
             random_state=int(seed),
+            memory=memory,
         )
 
     def _unfitted_teacher(self, problem, memory, seed):

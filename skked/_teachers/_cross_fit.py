@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import has_fit_parameter
 
+from skked._memory import OFF
 from skked._parallel import jobs_of
 from skked._progress import parallel_steps
 from skked._table import take_rows
@@ -64,11 +65,12 @@ def cross_fit_teacher(
     cv=5,
     n_jobs=None,
     random_state=None,
+    memory=OFF,
 ):
     """Fit a teacher once per fold and once on all rows; score every row by a teacher that did not see it.
 
     The function is pure (its result depends on its arguments only, for an integer ``random_state``), so a caller may
-    wrap it in :class:`joblib.Memory`, with ``ignore=["n_jobs"]``.
+    wrap it in :class:`joblib.Memory`, with ``ignore=["n_jobs", "memory"]``.
 
     Parameters
     ----------
@@ -94,6 +96,8 @@ def cross_fit_teacher(
         Fits in parallel, by joblib. The result does not depend on it.
     random_state : int, RandomState instance or None, default=None
         Shuffles the rows, and seeds every ``random_state`` of the teacher that is None.
+    memory : CheckedMemory, default=OFF
+        Where each teacher is kept as soon as it is fitted, so that an interrupted cross-fitting goes on where it was.
 
     Returns
     -------
@@ -117,7 +121,9 @@ def cross_fit_teacher(
     splits = _splits(cv, X, y, classes, rng)
     seeds = rng.randint(np.iinfo(np.int32).max, size=len(splits) + 1)
     fits = zip([*(train for train, _ in splits), None], seeds, strict=True)
-    jobs = jobs_of(_fit_one, (teacher, X, y, weight, task, classes), fits, n_jobs)
+    given = (teacher, X, y, weight, task, classes)
+    name = f"teacher {memory.name(*given)}" if memory.is_on else ""
+    jobs = jobs_of(_fit_kept, (memory, name, *given), fits, n_jobs)
     *fold_scores, full = parallel_steps(jobs, n_jobs)
     if len({scores.response for scores in (*fold_scores, full)}) > 1:
         # Some folds have margins and others do not, such as one-vs-rest models in folds of two classes.
@@ -171,6 +177,12 @@ def _gather(fold_scores, full, raws, held_out, fold_of_row, X):
     if len(rest):
         scores[rest] = full(take_rows(X, rest))
     return scores
+
+
+def _fit_kept(memory, name, *given):
+    """The same as :func:`_fit_one`, from the disk if it was done before."""
+    *_, train, seed = given
+    return memory.keep(f"{name} {memory.name(train, int(seed))}" if memory.is_on else "", _fit_one, *given)
 
 
 def _fit_one(teacher, X, y, weight, task, classes, train, seed):
