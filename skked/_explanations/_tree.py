@@ -6,7 +6,7 @@ import importlib.util
 
 import numpy as np
 
-from skked._explanations import _tree_links, _tree_stream, _tree_tables
+from skked._explanations import _tree_links, _tree_numpy, _tree_stream, _tree_tables
 from skked._explanations._tree_ensemble import NotExtractable, TreeEnsemble
 from skked._explanations._tree_extract import read_trees, verify
 
@@ -83,7 +83,8 @@ def predict_trees(ensemble, X, *, compiled=None):
     prediction : float64 array of shape (n, n_outputs)
         Its output, in its own space.
     """
-    return _kernels(compiled).predict(ensemble, ensemble.code(X))
+    kernels = _kernels(compiled)
+    return kernels.predict(ensemble, ensemble.code(X, kernels.rank_numbers))
 
 
 def _read(estimator, X):
@@ -92,7 +93,7 @@ def _read(estimator, X):
     except (AttributeError, KeyError, IndexError, TypeError) as error:  # another version keeps its trees elsewhere
         raise NotExtractable(f"{type(estimator).__name__} has another inside than expected: {error!r}.") from error
     if X is not None:
-        verify(ensemble, X)
+        verify(ensemble, X, _tree_numpy)
     return ensemble
 
 
@@ -144,11 +145,11 @@ class TreeGame:
         max_tree_entries=2**20,
     ):
         self.kernels = _kernels(compiled)
-        verify(ensemble, background, self.kernels.predict)
+        verify(ensemble, background, self.kernels)
         self.ensemble, self.labels = ensemble, np.asarray(labels)
         self.n_groups = int(self.labels.max()) + 1
         self.n_threads, self.max_bytes, self.max_tree_entries = n_threads, max_bytes, max_tree_entries
-        self.codes = ensemble.code(background)
+        self.codes = self._code(background)
         self.weight = _normalised(background_weight, self.codes.shape[1])
         self.base = self.weight @ self.kernels.predict(ensemble, self.codes)
         # Class probabilities sum to 1, so their values sum to 0 over the classes: the last class is the rest.
@@ -239,7 +240,10 @@ class TreeGame:
     def _blocks(self, X, step):
         for first in range(0, len(X), step):
             rows = slice(first, min(len(X), first + step))
-            yield rows, self.ensemble.code(X.iloc[rows] if hasattr(X, "iloc") else X[rows])
+            yield rows, self._code(X.iloc[rows] if hasattr(X, "iloc") else X[rows])
+
+    def _code(self, X):
+        return self.ensemble.code(X, self.kernels.rank_numbers)
 
     def _coded_blocks(self, X, row_bytes):
         """Blocks of whole tasks that fit in half the memory: (slice of rows, their codes)."""
@@ -292,6 +296,4 @@ def _kernels(compiled):
         from skked._explanations import _tree_kernels
 
         return _tree_kernels
-    from skked._explanations import _tree_numpy
-
     return _tree_numpy

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-__all__ = ["NotExtractable", "Tree", "TreeEnsemble", "preorder"]
+__all__ = ["NotExtractable", "Tree", "TreeEnsemble", "preorder", "rank_numbers"]
 
 
 class NotExtractable(ValueError):
@@ -75,6 +75,22 @@ def preorder(left, right):
     return order, np.where(left[order] >= 0, position[right[order]], -1)
 
 
+def rank_numbers(values, thresholds, missing, codes):
+    """Write the number of thresholds below each value, or ``missing`` where the value is missing.
+
+    Parameters
+    ----------
+    values : float64 array of shape (n,)
+    thresholds : float64 array
+        In ascending order.
+    missing : unsigned int
+    codes : unsigned int array of shape (n,)
+        The result.
+    """
+    codes[:] = np.searchsorted(thresholds, values, side="left")
+    codes[np.isnan(values)] = missing
+
+
 @dataclasses.dataclass
 class TreeEnsemble:
     """A sum of trees over coded rows.
@@ -90,7 +106,7 @@ class TreeEnsemble:
     column : int array of shape (n_encoded,)
         Input column of each encoded feature.
     encode : callable
-        The estimator's own encoding, table -> float array of shape (n, n_encoded).
+        The estimator's own encoding, table -> float array of shape (n, n_encoded), of the precision it compares with.
     response : callable
         The estimator's public output in the same space, table -> array of shape (n,) or (n, n_outputs).
     rounding : float, default=1e-9
@@ -190,13 +206,15 @@ class TreeEnsemble:
         other.base = np.zeros(other.n_outputs)
         return other
 
-    def code(self, X):
+    def code(self, X, rank=rank_numbers):
         """Code the rows of a table.
 
         Parameters
         ----------
         X : table of shape (n, n_features)
             Rows as the estimator itself sees them.
+        rank : callable, default=rank_numbers
+            Counts the thresholds below each number.
 
         Returns
         -------
@@ -208,16 +226,17 @@ class TreeEnsemble:
         for feature, (thresholds, n_categories) in enumerate(
             zip(self.thresholds_of, self.category_counts, strict=True)
         ):
-            values = encoded[:, feature]
-            missing = np.isnan(values)
+            if not n_categories and not len(thresholds):
+                continue
+            values = np.ascontiguousarray(encoded[:, feature], np.float64)
             if n_categories:
+                missing = np.isnan(values)
                 known = (values > -1) & (values < n_categories)
                 codes[feature] = n_categories
                 codes[feature, known] = values[known]
                 codes[feature, missing] = n_categories + 1
-            elif len(thresholds):
-                codes[feature] = np.searchsorted(thresholds, values, side="left")
-                codes[feature, missing] = self.missing
+            else:
+                rank(values, thresholds, self.code_type.type(self.missing), codes[feature])
         return codes
 
     def predict_codes(self, codes, block=65536):

@@ -46,7 +46,7 @@ def read_trees(estimator):
     raise NotExtractable(f"{type(estimator).__name__} is not one of the tree ensembles that can be read.")
 
 
-def verify(ensemble, X, predict=TreeEnsemble.predict_codes):
+def verify(ensemble, X, kernels):
     """Check the trees against the estimator's public output, on rows of ``X`` and on mixtures of them.
 
     Parameters
@@ -55,8 +55,8 @@ def verify(ensemble, X, predict=TreeEnsemble.predict_codes):
         The trees.
     X : table of shape (n, n_features)
         Rows as the estimator itself sees them.
-    predict : callable, default=TreeEnsemble.predict_codes
-        Sums the trees.
+    kernels : module
+        The compiled or the NumPy kernels, which sum the trees.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def verify(ensemble, X, predict=TreeEnsemble.predict_codes):
     """
     picked = np.unique(np.linspace(0, len(X) - 1, min(len(X), N_CHECKED_ROWS)).astype(np.int64))
     rows = _mixed_rows(X, picked)
-    ours = predict(ensemble, ensemble.code(rows))
+    ours = kernels.predict(ensemble, ensemble.code(rows, kernels.rank_numbers))
     theirs = np.asarray(ensemble.response(rows), np.float64)
     theirs = theirs.reshape(len(theirs), -1)
     if ours.shape != theirs.shape:
@@ -85,7 +85,7 @@ def _mixed_rows(X, rows):
     return mixed
 
 
-# Encodings: table -> float64 matrix with the values that the library compares with its thresholds.
+# Encodings: table -> matrix with the values that the library compares with its thresholds.
 
 
 def _as_float64(X):
@@ -93,7 +93,7 @@ def _as_float64(X):
 
 
 def _as_float32(X):
-    return np.asarray(X, np.float32).astype(np.float64)  # these libraries round their input to float32
+    return np.asarray(X, np.float32)  # these libraries round their input to float32
 
 
 def _call(estimator, method, X, **keywords):
@@ -399,7 +399,7 @@ def _xgboost_categories(stored):
 
 
 def _encode_xgboost(categories, X):
-    return _as_float32(_encode_frame(X, categories))
+    return _as_float32(_encode_frame(X, categories) if hasattr(X, "iloc") else X)
 
 
 # CatBoost

@@ -9,9 +9,10 @@ from skked._explanations import _tree_paths
 from skked._explanations._tree_lanes import add_lanes, sum_lanes
 from skked._explanations._tree_tables import LANES
 
-__all__ = ["COMPILED", "add_leaves", "compiled", "fill_tables", "find_paths", "predict"]
+__all__ = ["COMPILED", "add_leaves", "compiled", "fill_tables", "find_paths", "predict", "rank_numbers"]
 
 COMPILED = True
+CODE_BLOCK = 1024  # numbers that are ranked together: they stay in the cache
 TOGETHER = 4  # leaves whose shares are added at once
 
 
@@ -61,6 +62,26 @@ def _add_predictions(
             else:
                 for each in range(prediction.shape[1]):
                     prediction[row, each] += value[node, each]
+
+
+@compiled
+def rank_numbers(values, thresholds, missing, codes):
+    """``_tree_ensemble.rank_numbers``, compiled: a binary search of many values at once, without branches."""
+    n_steps = 0
+    while 1 << n_steps <= len(thresholds):
+        n_steps += 1
+    padded = np.full(1 << n_steps, np.inf)
+    padded[: len(thresholds)] = thresholds
+    for first in range(0, len(values), CODE_BLOCK):
+        here, code = values[first : first + CODE_BLOCK], codes[first : first + CODE_BLOCK]
+        code[:] = 0
+        for step in range(n_steps - 1, -1, -1):
+            middle = padded[(1 << step) - 1 :]
+            for i in range(len(here)):  # a shift where a product would become a branch, half of them mispredicted
+                code[i] += codes.dtype.type(np.uint64(middle[np.uint64(code[i])] < here[i]) << np.uint64(step))
+        for i in range(len(here)):
+            if here[i] != here[i]:
+                code[i] = missing
 
 
 @compiled

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from skked._explanations._tree_ensemble import TreeEnsemble
+from skked._explanations._tree_ensemble import TreeEnsemble, rank_numbers
 from skked._explanations._tree_paths import find_paths
 
-__all__ = ["COMPILED", "add_leaves", "fill_tables", "find_paths", "predict"]
+__all__ = ["COMPILED", "add_leaves", "fill_tables", "find_paths", "predict", "rank_numbers"]
 
 COMPILED = False
 

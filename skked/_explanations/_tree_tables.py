@@ -21,6 +21,7 @@ m are found in p passes. A table then is
 whether g fails in x or not.
 """
 
+import functools
 import math
 
 import numpy as np
@@ -68,6 +69,7 @@ def shapley_weights(max_groups):
     return gain, loss
 
 
+@functools.lru_cache(maxsize=64)
 def quadrature(max_groups):
     """Points at which tables are summed, for each number of groups.
 
