@@ -109,6 +109,11 @@ class StudentNetwork:
         return len(self.base)
 
     @property
+    def is_additive(self):
+        """bool: whether each superfeature has a branch of its own; its contributions are then exact Shapley values."""
+        return len(self.inputs) == self.n_superfeatures
+
+    @property
     def n_parameters(self):
         """int: weights and biases that a score needs; the heads of a branch count as their sum."""
         everything = sum(array.size for layers in (self.coefs, self.intercepts) for layer in layers for array in layer)

@@ -433,6 +433,7 @@ refuse_fit(
     "3 superfeature.*at least 12",
     students=EXPLAINING,
     max_parameters=11,
+    network="additive",
     superfeatures=[0, 1, 2],
 )
 refuse_fit(

@@ -103,6 +103,26 @@ def test_students_of_one_budget_have_one_size(cancer, max_parameters, n_superfea
     assert abs(ked.n_parameters_ - kd.n_parameters_) <= max(0.03 * kd.n_parameters_, 12)
 
 
+@pytest.mark.parametrize(
+    ("settings", "additive"),
+    [
+        ({"max_parameters": 54}, True),  # two superfeatures, 4 units each: 4 · (2 + 1 + 3) + 3 parameters, twice
+        ({"max_parameters": 53}, False),
+        ({"max_parameters": 53, "network": "additive"}, True),
+        ({"max_parameters": 53, "explanation_weight": 0.0}, True),
+        ({"hidden_layer_sizes": 1}, True),
+        ({"max_parameters": 54, "network": "heads"}, False),
+    ],
+)
+def test_superfeatures_share_a_network_where_the_budget_leaves_them_few_units(settings, additive):
+    X, y = load_iris(return_X_y=True)
+    common = {"max_iter": 1, "chimeric": False, "max_features": None, "cv": 2, "random_state": 0}
+    student = KEDClassifier(DecisionTreeClassifier(), superfeatures=[0, 0, 1, 1], **common, **settings).fit(X, y)
+    assert student.network_.is_additive is additive
+    changed = X + [0.0, 0.0, 0.0, 5.0]
+    assert np.array_equal(student.contributions(X)[:, 0], student.contributions(changed)[:, 0]) is additive
+
+
 def test_learns_the_teachers_explanations():
     rng = np.random.RandomState(0)
     X = rng.uniform(-2, 2, (600, 4))

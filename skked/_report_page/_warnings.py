@@ -96,7 +96,8 @@ def _about_quality(report, evidence, student_name):
 def _about_the_student(student, found):
     gap = getattr(student, "additive_gap_", np.nan)
     unit = "nats of log-loss" if is_classifier(student) else "of R²"
-    if gap > 0.02:
+    network = getattr(student, "network_", None)
+    if gap > 0.02 and (network is None or getattr(network, "is_additive", False)):
         yield (
             f"The superfeatures cost something: a model that may not combine columns of different superfeatures lost "
             f"{gap:.3f} {unit} on held-out training rows. An additive student cannot win that back; larger or other "

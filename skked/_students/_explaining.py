@@ -15,6 +15,10 @@ from skked._students._html import explanations_box, superfeatures_box
 from skked._validation import HasMethods, Interval, StrOptions
 
 
+LEAST_UNITS = 4
+"""Hidden units that each superfeature of an additive student shall have, where the kind of network is automatic."""
+
+
 class ExplainingStudent(ExplainsItself, DistilledStudent):
     """A student whose score is a base plus one contribution per superfeature."""
 
@@ -23,7 +27,7 @@ class ExplainingStudent(ExplainsItself, DistilledStudent):
         "explainer": [StrOptions({"shapley", "additive"}), HasMethods(["fit", "explain"])],
         "explanation_weight": [Interval(Real, 0, 1, closed="both")],
         "n_explanations": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "network": [StrOptions({"additive", "heads"})],
+        "network": [StrOptions({"auto", "additive", "heads"})],
     }
 
     def contributions(self, X):
@@ -91,12 +95,18 @@ class ExplainingStudent(ExplainsItself, DistilledStudent):
     def _architecture(self, encoder, labels, n_outputs, columns=None):
         n_superfeatures = int(labels.max()) + 1
         columns = np.arange(len(encoder.columns_)) if columns is None else columns
-        if self.network == "heads":
-            n_heads = 1 if self._is_untaught() else n_superfeatures
-            return self._sized([columns], encoder, n_outputs, n_heads=n_heads), n_heads
         branch = labels[encoder.columns_[columns]]
         inputs = [columns[branch == group] for group in range(n_superfeatures)]
+        if self._takes_heads(inputs, n_outputs):
+            n_heads = 1 if self._is_untaught() else n_superfeatures
+            return self._sized([columns], encoder, n_outputs, n_heads=n_heads), n_heads
         return self._sized(inputs, encoder, n_outputs), n_superfeatures
+
+    def _takes_heads(self, inputs, n_outputs):
+        """Whether the network is dense; "auto": where the budget does not pay for enough units per superfeature."""
+        if self.network != "auto" or self._is_untaught() or self.hidden_layer_sizes is not None:
+            return self.network == "heads"
+        return self.max_parameters < sum(LEAST_UNITS * (len(read) + 1 + n_outputs) + n_outputs for read in inputs)
 
     def _network_of(self, trained, architecture, n_superfeatures, material):
         if self.network == "heads" and self._is_untaught():

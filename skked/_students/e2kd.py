@@ -73,10 +73,12 @@ class E2KDClassifier(AttributedStudent, StudentClassifier):
         not see it. None or False takes a teacher that saw it.
     max_parameters : int, default=2000
         Budget: weights and biases of the student. The width of its one hidden layer is solved from it.
-    network : {"additive", "heads"}, default="additive"
+    network : {"auto", "additive", "heads"}, default="auto"
         One sub-network per superfeature, whose outputs add up to the score: then the contributions are the student's
         exact Shapley values. Or a dense network with one explanation head per superfeature on a shared hidden layer:
-        the heads add up to the score, but each may look at every column. Not read if `explanation` is "gradient".
+        the heads add up to the score, but each may look at every column. "auto" takes sub-networks if the budget pays
+        for 4 hidden units in each, or if no explanation is taught, else heads; ``network_.is_additive`` says which.
+        Not read if `explanation` is "gradient".
     hidden_layer_sizes : int, array-like of int or None, default=None
         Hidden units per layer, in place of `max_parameters`.
     max_iter : int, default=200
@@ -201,7 +203,7 @@ class E2KDClassifier(AttributedStudent, StudentClassifier):
         within_class=False,
         cv=5,
         max_parameters=2000,
-        network="additive",
+        network="auto",
         hidden_layer_sizes=None,
         max_iter=200,
         batch_size="auto",

@@ -61,10 +61,11 @@ class KEDClassifier(ExplainingStudent, StudentClassifier):
         not see it. None or False takes a teacher that saw it.
     max_parameters : int, default=2000
         Budget: weights and biases of the student. The width of its one hidden layer is solved from it.
-    network : {"additive", "heads"}, default="additive"
+    network : {"auto", "additive", "heads"}, default="auto"
         One sub-network per superfeature, whose outputs add up to the score: then the contributions are the student's
         exact Shapley values. Or a dense network with one explanation head per superfeature on a shared hidden layer:
-        the heads add up to the score, but each may look at every column.
+        the heads add up to the score, but each may look at every column. "auto" takes sub-networks if the budget pays
+        for 4 hidden units in each, or if no explanation is taught, else heads; ``network_.is_additive`` says which.
     max_features : "auto", int, float in (0, 1] or None, default="auto"
         Encoded columns that the student reads: so many, or this share of them, at least one per superfeature; None is
         all; "auto" is as many as leave a dense student 8 hidden units. They are those that a wide student taught by
@@ -191,7 +192,7 @@ class KEDClassifier(ExplainingStudent, StudentClassifier):
         within_class=False,
         cv=5,
         max_parameters=2000,
-        network="additive",
+        network="auto",
         max_features="auto",
         hidden_layer_sizes=None,
         max_iter=200,
@@ -298,10 +299,11 @@ class KEDRegressor(ExplainingStudent, StudentRegressor):
         not see it. None or False takes a teacher that saw it.
     max_parameters : int, default=2000
         Budget: weights and biases of the student. The width of its one hidden layer is solved from it.
-    network : {"additive", "heads"}, default="additive"
+    network : {"auto", "additive", "heads"}, default="auto"
         One sub-network per superfeature, whose outputs add up to the score: then the contributions are the student's
         exact Shapley values. Or a dense network with one explanation head per superfeature on a shared hidden layer:
-        the heads add up to the score, but each may look at every column.
+        the heads add up to the score, but each may look at every column. "auto" takes sub-networks if the budget pays
+        for 4 hidden units in each, or if no explanation is taught, else heads; ``network_.is_additive`` says which.
     max_features : "auto", int, float in (0, 1] or None, default="auto"
         Encoded columns that the student reads: so many, or this share of them, at least one per superfeature; None is
         all; "auto" is as many as leave a dense student 8 hidden units. They are those that a wide student taught by
@@ -415,7 +417,7 @@ class KEDRegressor(ExplainingStudent, StudentRegressor):
         swap=0.3,
         cv=5,
         max_parameters=2000,
-        network="additive",
+        network="auto",
         max_features="auto",
         hidden_layer_sizes=None,
         max_iter=200,
