@@ -14,7 +14,6 @@ from skked._students._heads import read_out
 from skked._students._html import explanations_box, superfeatures_box
 from skked._validation import HasMethods, Interval, StrOptions
 
-
 LEAST_UNITS = 4
 """Hidden units that each superfeature of an additive student shall have, where the kind of network is automatic."""
 
