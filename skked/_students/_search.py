@@ -3,11 +3,11 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from joblib import delayed
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from skked._chimera import make_chimeric_set
 from skked._forward import StudentNetwork
+from skked._parallel import jobs_of
 from skked._progress import parallel_steps, stage, steps
 from skked._students._columns import best_by_quota, best_columns, column_worth
 from skked._students._lessons import IN_SAMPLE, Tutors, on_one_base
@@ -113,12 +113,11 @@ class Search:
             parts = materials[id(curricula[narrow[0]])]
             with stage("choice of columns"):
                 self.worth = [column_worth(part, seed=self.seed, device=device) for part in steps(parts, len(parts))]
-        jobs = [
-            delayed(self._run)(
-                [students[i] for i in run], groupings[run[0]].labels, materials[id(curricula[run[0]])][1:]
-            )
-            for run in runs
+        number_of = {key: number for number, key in enumerate(materials)}
+        items = [
+            ([students[i] for i in run], groupings[run[0]].labels, number_of[id(curricula[run[0]])]) for run in runs
         ]
+        jobs = jobs_of(Search._run, (self, [parts[1:] for parts in materials.values()]), items, self.n_jobs)
         scores = np.empty((len(students), len(self.folds)))
         with stage("candidates"):
             results = parallel_steps(jobs, self.n_jobs)
@@ -156,9 +155,9 @@ class Search:
             networks += [network for (network,) in trained]
         return networks
 
-    def _run(self, students, labels, materials):
+    def _run(self, all_materials, students, labels, number):
         """Scores of students of one layout: their networks are trained together, fold by fold and side by side."""
-        first = students[0]
+        first, materials = students[0], all_materials[number]
         n_rows = min(len(part.real) for part in materials)
         networks = self._together(
             students,

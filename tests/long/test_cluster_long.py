@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.tree import DecisionTreeClassifier
 
-from skked import GroupShapleyExplainer, KEDClassifier
+from skked import GroupShapleyExplainer, KEDClassifier, KEDClassifierCV
 
 distributed = pytest.importorskip("distributed")
 pytestmark = [
@@ -118,6 +118,38 @@ def test_a_teacher_goes_to_each_worker_once(backend, client, tmp_path):
     assert sum(counted(tmp_path, "packed").values()) <= 3  # once; dask packs what moves between workers again
     by_process = counted(tmp_path, "unpacked")
     assert 1 <= len(by_process) <= 3 and max(by_process.values()) <= 2
+
+
+class TracedScorer:
+    """Leaves a file for every trip through pickle; it travels with all that a search needs."""
+
+    def __init__(self, folder=None):
+        self.folder = folder
+
+    def __call__(self, estimator, X, y, sample_weight=None):
+        return estimator.score(X, y, sample_weight)
+
+    def __getstate__(self):
+        if self.folder is not None:
+            with open(os.path.join(self.folder, f"packed-{os.getpid()}"), "a") as file:
+                file.write(".")
+        return {"folder": self.folder}
+
+
+@pytest.mark.parametrize("backend", ["dask", "loky"])
+def test_what_a_search_needs_goes_to_each_worker_once(backend, client, tmp_path):
+    def search(folder, n_jobs):
+        teacher = DecisionTreeClassifier(max_depth=4, random_state=0)
+        settings = {"scoring": TracedScorer(folder), "cv": 3, "max_iter": 3, "random_state": 0}
+        return KEDClassifierCV(teacher, n_jobs=n_jobs, **settings).fit(X, Y)
+
+    expected = search(None, 1)
+    with joblib.parallel_config(backend=backend):
+        found = search(str(tmp_path), 2)
+    np.testing.assert_array_equal(found.cv_results_["mean_test_score"], expected.cv_results_["mean_test_score"])
+    np.testing.assert_array_equal(found.decision_function(X), expected.decision_function(X))
+    assert len(expected.cv_results_["params"]) > 8
+    assert 1 <= sum(counted(tmp_path, "packed").values()) <= 3  # before, with every run of candidates
 
 
 def test_a_whole_fit_is_the_same_on_a_cluster(client):
