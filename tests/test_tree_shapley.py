@@ -374,6 +374,8 @@ def test_link_games_equal_enumeration():
         np.testing.assert_allclose(by_definition, expected, rtol=0, atol=1e-12)
         threads = TreeGame(extract_trees(model), LABELS, background, weight, n_threads=2, max_bytes=10**6)
         np.testing.assert_array_equal(threads.link_shapley(X[:40], link)[0][:4], phi)
+        parts = TreeGame(extract_trees(model), LABELS, background, weight, max_bytes=50_000)  # of the background
+        np.testing.assert_allclose(parts.link_shapley(rows, link)[0], expected, rtol=0, atol=1e-12)
 
 
 def test_values_of_coalitions_of_many_groups_and_large_trees():

@@ -235,12 +235,11 @@ class TreeGame:
         """
         fitting = self.max_bytes // 2 // row_bytes // self.n_threads
         step = max(1, min(TASK_ROWS, fitting) // multiple) * multiple
-        self._run(function, list(self._blocks(X, step)))
 
-    def _blocks(self, X, step):
-        for first in range(0, len(X), step):
-            rows = slice(first, min(len(X), first + step))
-            yield rows, self._code(X.iloc[rows] if hasattr(X, "iloc") else X[rows])
+        def work(rows):
+            function((rows, self._code(_rows_of(X, rows))))
+
+        self._run(work, _slices(len(X), step))
 
     def _code(self, X):
         return self.ensemble.code(X, self.kernels.rank_numbers)
@@ -248,7 +247,8 @@ class TreeGame:
     def _coded_blocks(self, X, row_bytes):
         """Blocks of whole tasks that fit in half the memory: (slice of rows, their codes)."""
         step = max(1, self.max_bytes // 2 // row_bytes // TASK_ROWS) * TASK_ROWS
-        return self._blocks(X, step)
+        for rows in _slices(len(X), step):
+            yield rows, self._code(_rows_of(X, rows))
 
     def _run(self, function, items):
         if self.n_threads == 1 or len(items) < 2:
@@ -280,6 +280,14 @@ def tree_shapley(ensemble, labels, X, background, background_weight=None, *, dty
     """
     game = TreeGame(ensemble, labels, background, background_weight, **settings)
     return game.shapley(X, dtype=dtype), game.base
+
+
+def _slices(n, step):
+    return [slice(first, min(n, first + step)) for first in range(0, n, step)]
+
+
+def _rows_of(X, rows):
+    return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
 
 
 def _normalised(weight, n):

@@ -80,27 +80,49 @@ def link_shapley(game, X, link, floor=None):
 
     link_number, n_classes, floor, finish = _resolve(game.ensemble, link, floor)
     n_leaves, n_coalitions = len(game.leaves.node), 1 << game.n_groups
-    background = _masks(game, game.codes, np.uint16, kernels).T.copy()
+    n_words = -(-n_leaves // 64)
+
+    def masks_of(codes):
+        masks = _masks(game, codes, np.uint16, kernels).T.copy()
+        passes = np.empty((len(masks), game.n_groups, n_words), np.uint64)
+        kernels.list_passes(masks, game.leaves, passes)
+        return masks, passes
+
+    mask_bytes = 4 * n_leaves + 8 * n_words * game.n_groups
+    backgrounds = _Parts(masks_of, game.codes, game.weight, max(1, game.max_bytes // 4 // mask_bytes))
     matrix = shapley_matrix(game.n_groups)
     phi = np.empty((len(X), game.n_groups, n_classes))
     base = np.empty(n_classes)
-    row_bytes = 4 * n_leaves + 16 * n_coalitions * n_classes
 
     def explain(block):
         rows, codes = block
-        masks = _masks(game, codes, np.uint16, kernels).T.copy()
-        values = np.empty((len(masks), n_classes, n_coalitions))
-        kernels.all_coalitions(
-            masks, background, game.weight, game.leaves, game.ensemble.base[: game.n_explained], link_number, floor,
-            values,
-        )  # fmt: skip
+        masks, passes = masks_of(codes)
+        values = np.zeros((len(masks), n_classes, n_coalitions))
+        for of_background, weight in backgrounds:
+            kernels.add_all_coalitions(
+                masks, passes, *of_background, weight, game.leaves, game.ensemble.base[: game.n_explained], link_number,
+                floor, values,
+            )  # fmt: skip
         values = finish(values)
         phi[rows] = np.moveaxis(values @ matrix.T, 1, 2)
         if rows.start == 0:
             base[:] = values[0, :, 0]
 
-    game.run_blocks(explain, X, row_bytes, multiple=8)
+    game.run_blocks(explain, X, mask_bytes + 16 * n_coalitions * n_classes, multiple=8)
     return phi, base
+
+
+class _Parts:
+    """What is made of a coded background, with its weights, part by part; a single part is made once."""
+
+    def __init__(self, make, codes, weight, size):
+        self.make, self.codes, self.weight = make, codes, weight
+        self.parts = [slice(first, first + size) for first in range(0, len(weight), size)]
+        self.only = make(codes) if len(self.parts) == 1 else None
+
+    def __iter__(self):
+        for part in self.parts:
+            yield self.only or self.make(np.ascontiguousarray(self.codes[:, part])), self.weight[part]
 
 
 def coalition_link_values(game, X, coalitions, link, floor=None):
