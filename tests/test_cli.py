@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestRegressor
+from sklearn.tree import DecisionTreeRegressor
 from typer.testing import CliRunner
 
 import skked
@@ -346,3 +347,190 @@ def test_help_and_version_are_quick_and_have_examples():
         "assert not {'torch', 'sklearn', 'pandas', 'numpy', 'shap'} & set(sys.modules), sorted(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def others(folder):
+    """Students of other kinds: of arrays, of numbers, and one without explanations."""
+    random = np.random.RandomState(0)
+    table = pd.DataFrame(random.normal(size=(120, 3)), columns=["a", "b", "c"])
+    number, three = table["a"] + table["b"], np.arange(120) % 3
+    quick = {"max_iter": 2, "max_parameters": 80, "cv": 2, "random_state": 0}
+    tree = DecisionTreeRegressor(max_depth=3)
+    students = {
+        "arrays": skked.KEDClassifier(superfeatures=[0, 0, 1], **quick).fit(table.to_numpy(), three > 0),
+        "numbers": skked.KEDRegressor(tree, superfeatures=[0, 0, 1], **quick).fit(table, number),
+        "gap": skked.KEDRegressor(tree, superfeatures=2, **quick).fit(table, number),
+        "three": skked.KEDClassifier(superfeatures=[0, 0, 1], **quick).fit(table, three),
+        "dense": skked.KDClassifier(**quick).fit(table, three),
+    }
+    students["gap"].additive_gap_ = 0.25  # as if measured, which takes more rows
+    where = folder / "others"
+    where.mkdir()
+    for name, student in students.items():
+        skked.save(student, where / f"{name}.skops")
+    table.assign(number=number, three=three, nothing=np.nan).to_csv(where / "t.csv", index=False)
+    table.head(0).to_csv(where / "none.csv", index=False)
+    return where, table, students
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["predict", "arrays.skops", "t.csv"], "fitted on a table without column names"),
+        (["predict", "numbers.skops", "t.csv", "--probabilities"], "A regressor has no probabilities"),
+        (["predict", "numbers.skops", "none.csv"], "The table has no rows"),
+        (["explain", "dense.skops", "t.csv"], "A KDClassifier does not explain itself"),
+        (["report", "three.skops", "t.csv", "--target", "nothing"], "No row has a 'nothing'"),
+        (["report", "three.skops", "t.csv", "--target", "three", "--out", "no/folder/page.html"], "cannot be written"),
+        (["predict", "three.skops", "t.csv", "--out", "no/folder/t.csv"], "cannot be written"),
+        (["export", "three.skops", "no/folder/student.py"], "cannot be written"),
+        (["export", "dense.skops", "no/folder/student.onnx"], "cannot be written"),
+    ],
+)
+def test_errors_about_other_students_are_one_sentence(arguments, message, others, monkeypatch):
+    monkeypatch.chdir(others[0])
+    result = run(*arguments)
+    assert result.exit_code == 2, result.output
+    assert message in " ".join(result.stderr.splitlines()[-2:])
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("package", ["onnx", "pyarrow"])
+def test_what_is_missing_is_named(package, others, monkeypatch, tmp_path):
+    monkeypatch.chdir(others[0])
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setattr(pd.DataFrame, "to_parquet", fail_to_import)
+    monkeypatch.setattr(pd, "read_parquet", fail_to_import)
+    (tmp_path / "t.parquet").write_bytes(b"")
+    calls = {
+        "onnx": [["export", "three.skops", tmp_path / "s.onnx"]],
+        "pyarrow": [
+            ["predict", "three.skops", "t.csv", "--out", tmp_path / "p.parquet"],
+            ["predict", "three.skops", tmp_path / "t.parquet"],
+        ],
+    }
+    for arguments in calls[package]:
+        result = run(*arguments)
+        assert result.exit_code == 2, result.output
+        assert "pip install 'skked[" in " ".join(result.stderr.split())
+
+
+def fail_to_import(*args, **kwargs):
+    raise ImportError("pyarrow is missing")
+
+
+def test_what_comes_in_by_the_pipe_and_is_no_table_is_refused(others):
+    student = str(others[0] / "three.skops")
+    result = CliRunner(env={"TERM": "dumb"}).invoke(_cli.app, ["predict", student, "-"], input="")
+    assert result.exit_code == 2
+    assert "standard input could not be read" in result.stderr
+
+
+def test_three_classes_are_explained_by_the_predicted_one(others, tmp_path):
+    where, table, students = others
+    assert run("explain", where / "three.skops", where / "t.csv", "--out", tmp_path / "e.csv").exit_code == 0
+    found = pd.read_csv(tmp_path / "e.csv", index_col="row")
+    assert_sums(found)
+    score = students["three"].decision_function(table).max(axis=1)
+    np.testing.assert_allclose(found["score"], score, atol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "target"), [("three", "three"), ("numbers", "number")])
+def test_labels_and_targets_that_are_numbers_are_compared_as_numbers(name, target, others):
+    where, table, students = others
+    result = run("report", where / f"{name}.skops", where / "t.csv", "--target", target)
+    assert result.exit_code == 0, result.output
+    truth = pd.read_csv(where / "t.csv")[target]
+    assert f"{students[name].score(table, truth):.3f}" in result.stdout
+
+
+def test_info_says_what_there_is(others):
+    where, _, students = others
+    told = {name: run("info", where / f"{name}.skops").stdout for name in students}
+    assert "classes" not in told["numbers"] and "superfeature" in told["numbers"]
+    assert "0, 1, 2" in told["dense"]
+    assert "of R²" in told["gap"] and "additive gap" not in told["three"]
+    assert "x0, x1" in told["arrays"]
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("abx", "Did you mean 'abc'?"),
+        ("Q", "Did you mean 'q'?"),
+        ("zzz", "There are abc, q, c2, c3, c4, c5, c6, c7 and"),
+    ],
+)
+def test_suggestions(word, said):
+    from skked._cli._errors import suggestion
+
+    assert suggestion(word, ["abc", "q", *(f"c{j}" for j in range(2, 12))]).startswith(said)
+
+
+def test_probabilities_are_never_certain():
+    from skked._cli._printing import _bar, _chance
+
+    assert [_chance(p) for p in (0.9999, 0.5, 0.0001)] == ["over 0.999", "0.500", "under 0.001"]
+    assert _bar(-0.5, True).strip().endswith("|") and set(_bar(1.0, True).strip()) == {"|", "#"}
+
+
+def test_a_terminal_sees_a_spinner():
+    from rich.console import Console
+
+    from skked._cli._run import Progress
+
+    console = Console(file=StringIO(), force_terminal=True, width=60)
+    assert Progress(console, 1)("Counting", lambda: 3) == 3
+    assert console.file.getvalue().count("Counting") > 1 and "0.0 s" in console.file.getvalue()
+
+
+def test_the_command_survives_letters_that_a_terminal_lacks():
+    call = "import sys; sys.argv = ['skked', '--version']; from skked._cli import main; main()"
+    found = subprocess.run([sys.executable, "-c", call], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == f"skked {skked.__version__}"
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: "no model", "is no regression model"),
+        (lambda: DecisionTreeRegressor(), "is not fitted"),
+        (lambda: DecisionTreeRegressor().fit(np.zeros((4, 7)), np.arange(4)), "was fitted on 7 columns"),
+    ],
+)
+def test_teachers_from_files_that_do_not_fit(make, message, others, tmp_path):
+    joblib.dump(make(), tmp_path / "teacher.joblib")
+    options = ["--target", "number", "--drop", "three", "--drop", "nothing", "--teacher", tmp_path / "teacher.joblib"]
+    result = run("distill", others[0] / "t.csv", *options)
+    assert result.exit_code == 2, result.output
+    assert message in " ".join(result.stderr.split())
+
+
+def test_lightgbm_must_be_there(others, monkeypatch):
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    options = ["--target", "three", "--drop", "number", "--drop", "nothing", "--teacher", "lightgbm"]
+    result = run("distill", others[0] / "t.csv", *options)
+    assert result.exit_code == 2
+    assert "pip install lightgbm" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("y", "options", "message"),
+    [
+        (["a", "b"] * 30, ["--task", "regression"], "Regression needs numbers"),
+        ([1.5, np.inf] * 30, ["--task", "regression"], "infinite values"),
+        (list(range(20)) * 3, ["--task", "classification", "--test-size", 0.1], "could not be split"),
+    ],
+)
+def test_targets_that_cannot_be_learned(y, options, message, tmp_path):
+    pd.DataFrame({"x": np.arange(60), "z": np.arange(60) % 7, "y": y}).to_csv(tmp_path / "t.csv", index=False)
+    result = run("distill", tmp_path / "t.csv", "--target", "y", *options)
+    assert result.exit_code == 2, result.output
+    assert message in " ".join(result.stderr.split())
+
+
+def test_demo_of_numbers(tmp_path):
+    result = run("demo", "--dataset", "diabetes", "--epochs", 1, "--max-parameters", 60)
+    assert result.exit_code == 0, result.output
+    assert "progression after a year" in result.stdout

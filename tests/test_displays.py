@@ -1,5 +1,6 @@
 """Plots: the numbers on the axes are the numbers of the models."""
 
+import pickle
 import sys
 
 import numpy as np
@@ -12,7 +13,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 import skked as displays
-from skked import GroupShapleyExplainer, KEDClassifier, KEDRegressor, SuperfeatureClustering
+from skked import GroupShapleyExplainer, KDClassifier, KEDClassifier, KEDRegressor, SuperfeatureClustering
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
@@ -194,3 +195,67 @@ def test_without_matplotlib_the_error_says_what_to_install(wine, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with pytest.raises(ImportError, match=r"skked\[plot\]"):
         displays.LossCurveDisplay.from_estimator(wine)
+
+
+@pytest.fixture(scope="module")
+def dense():
+    return KDClassifier(DecisionTreeClassifier(max_depth=3), **QUICK).fit(WINE, CULTIVAR)
+
+
+def test_more_bad_input(wine, regressor, dense):
+    without_teacher = pickle.loads(pickle.dumps(wine))
+    vars(without_teacher).pop("teacher_", None)
+    for call, error, match in [
+        (lambda: displays.ExplanationDisplay.from_estimator(regressor, BODY, target_class=1), ValueError, "no classes"),
+        (lambda: displays.AgreementDisplay.from_estimator(without_teacher, WINE), ValueError, "has no teacher_"),
+        (lambda: displays.SuperfeatureDisplay.from_estimator(dense), TypeError, "with superfeatures, got KDClassifier"),
+        (lambda: displays.SuperfeatureDisplay.from_estimator(wine, WINE, kind="trees"), ValueError, "Expected kind"),
+        (
+            lambda: displays.ResponseDisplay.from_estimator(wine, WINE, 0, columns=["none of them"]),
+            ValueError,
+            "Expected columns of the superfeature",
+        ),
+    ]:
+        with pytest.raises(error, match=match):
+            call()
+
+
+def test_trees_and_affinities_fit_the_axes_that_are_given(wine):
+    axes = matplotlib.pyplot.subplots(1, 2)[1]
+    assert list(displays.SuperfeatureDisplay.from_estimator(wine, WINE, ax=axes).ax_) == list(axes)
+    single = matplotlib.pyplot.subplots()[1]
+    assert displays.SuperfeatureDisplay.from_estimator(wine, WINE, kind="tree", ax=single).ax_ is single
+    with pytest.raises(ValueError, match="draws on 2 axes, got 1"):
+        displays.SuperfeatureDisplay.from_estimator(wine, WINE, ax=single)
+
+
+def test_names_of_very_many_columns_are_left_out():
+    wide = np.random.RandomState(0).normal(size=(30, 61))
+    clustering = SuperfeatureClustering(5, affinity="spearman").fit(wide)
+    display = displays.SuperfeatureDisplay.from_estimator(clustering, kind="affinity")
+    assert not display.ax_.get_yticklabels()
+
+
+def test_small_contributions_keep_their_digits(regressor):
+    small = DecisionTreeRegressor(max_depth=3, random_state=0).fit(BODY, PROGRESS / 1e6)
+    explanation = GroupShapleyExplainer([0, 1, 2, 2]).fit(small, BODY).explain(BODY.iloc[:4])
+    display = displays.ExplanationDisplay.from_explanation(explanation, kind="row", row=0)
+    texts = [text.get_text() for text in display.ax_.texts]
+    assert any("e-" in text for text in texts)
+
+
+def test_contributions_to_probabilities_are_named(wine):
+    tree = DecisionTreeClassifier(max_depth=3, random_state=0).fit(WINE, CULTIVAR)
+    explanation = GroupShapleyExplainer(wine.superfeature_labels_, response="probability").fit(tree, WINE)
+    shown = displays.ExplanationDisplay.from_explanation(explanation.explain(WINE[:5]))
+    assert "probability" in shown.ax_.get_xlabel() and "nats" not in shown.ax_.get_xlabel()
+
+
+def test_the_class_whose_probability_is_shown(wine):
+    display = displays.AgreementDisplay.from_estimator(wine, WINE, teacher=wine.teacher_, target_class=2)
+    np.testing.assert_allclose(display.student, wine.predict_proba(WINE)[:, 2])
+
+
+def test_steep_losses_are_on_a_logarithmic_scale():
+    display = displays.LossCurveDisplay(loss_curve=[100.0, 10.0, 1.0]).plot()
+    assert display.ax_.get_yscale() == "log"

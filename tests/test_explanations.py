@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from itertools import permutations
 from pathlib import Path
 
@@ -35,6 +36,7 @@ from sklearn.preprocessing import (
     OneHotEncoder,
     OrdinalEncoder,
     QuantileTransformer,
+    SplineTransformer,
     StandardScaler,
 )
 from sklearn.svm import SVC
@@ -681,3 +683,208 @@ def test_other_errors(table, frame):
         fit("teacher")
     with pytest.raises(ValueError, match="n_coalitions"):
         fit(n_coalitions=0)
+
+
+# ------------------------------------------------------------------------------------------------ the rarer paths
+
+
+def torch_model(*layers):
+    import torch
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        parts = {
+            "lin": lambda: torch.nn.Linear(6, 6),
+            "silu": torch.nn.SiLU,
+            "sigmoid": torch.nn.Sigmoid,
+            "softmax": lambda: torch.nn.Softmax(1),
+            "rough": lambda: torch.nn.GELU(approximate="tanh"),
+            "norm": lambda: torch.nn.LayerNorm(6),
+            "nothing": torch.nn.Identity,
+        }
+        return torch.nn.Sequential(*(parts[layer]() for layer in layers)).eval()
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        ["lin", "silu", "lin", "lin", "softmax"],
+        ["lin", "sigmoid", "nothing", "lin", "softmax"],
+        ["lin", "rough", "lin", "softmax"],
+    ],
+)
+def test_torch_networks_of_other_layers(layers, table):
+    import torch
+
+    network, X = torch_model(*layers), table[0]
+
+    def black_box(rows):
+        with torch.inference_mode():
+            return network(torch.from_numpy(np.asarray(rows)).float()).numpy()
+
+    found = explain(network, X, X[:6], background=X[:5])
+    assert found.engine == "network"
+    np.testing.assert_allclose(found.phi, explain(black_box, X, X[:6], background=X[:5]).phi, atol=1e-6)
+
+
+@pytest.mark.parametrize("layers", [["lin", "norm", "lin"], ["softmax"], ["lin", "softmax", "lin"], ["lin", "silu"]])
+def test_torch_networks_of_unknown_layers_are_not_read(layers):
+    from skked._explanations._network import network_of
+
+    assert network_of(torch_model(*layers)) is None
+
+
+class Squares(ClassifierMixin, BaseEstimator):
+    """Coefficients, but not one per column."""
+
+    def fit(self, X, y):
+        self.classes_, self.coef_ = np.array([0, 1]), np.ones((1, 12))
+        return self
+
+    def decision_function(self, X):
+        X = np.asarray(X)
+        return np.hstack([X, X**2]) @ self.coef_[0]
+
+    def predict(self, X):
+        return (self.decision_function(X) > 0).astype(int)
+
+
+class Bent(Squares):
+    """Coefficients per column, whose sum is bent."""
+
+    def fit(self, X, y):
+        self.classes_, self.coef_, self.intercept_ = np.array([0, 1]), np.ones((1, 6)), np.zeros(1)
+        return self
+
+    def decision_function(self, X):
+        return np.tanh(np.asarray(X) @ self.coef_[0])
+
+
+@pytest.mark.parametrize("teacher", [Squares(), Bent()], ids=lambda each: type(each).__name__)
+def test_what_only_looks_additive_is_asked_instead(teacher, table):
+    X, y = table
+    teacher.fit(X, y > 0)
+    found = explain(teacher, X, X[:4], background=X[:5])
+    assert found.engine == "enumeration"
+    expected = explain(teacher.decision_function, X, X[:4], background=X[:5]).phi[..., 0]
+    np.testing.assert_allclose(found.phi[..., 1] - found.phi[..., 0], expected, atol=1e-10)
+
+
+def test_dense_students_are_no_sums_of_superfeatures(table):
+    from skked import KDClassifier
+
+    X, y = table
+    student = KDClassifier(GaussianNB(), max_iter=2, max_parameters=100, cv=2, random_state=0).fit(X, y > 0)
+    found = explain(student, X, X[:4], background=X[:5])
+    exact = explain(student, X, X[:4], background=X[:5], engine="enumeration")
+    np.testing.assert_allclose(found.phi, exact.phi, atol=1e-6)
+
+
+@pytest.mark.parametrize("response", ["probability", "log_odds"])
+def test_linear_models_are_not_additive_in_probabilities(response, table):
+    X, y = table
+    linear = LogisticRegression().fit(X, np.digitize(y, [-0.5, 0.5]))
+    found = explain(linear, X, X[:4], background=X[:5], response=response)
+    exact = explain(linear, X, X[:4], background=X[:5], response=response, engine="enumeration")
+    np.testing.assert_allclose(found.phi, exact.phi, atol=1e-8)
+
+
+def test_one_superfeature_has_all_and_one_pair_has_no_error(table):
+    X, y = table
+    teacher = GaussianNB().fit(X, y > 0)
+    alone = explain(teacher, X, X[:4], labels=np.zeros(6, int), engine="enumeration", background=X[:5])
+    np.testing.assert_allclose(alone.base + alone.phi[:, 0], alone.base + alone.phi.sum(axis=1))
+    paired = explain(teacher, X, X[:4], engine="permutation", background=X[:5], n_coalitions=2)
+    assert paired.standard_error is None
+    many = explain(teacher, X, X[:4], engine="permutation", background=X[:5])
+    np.testing.assert_allclose(paired.phi.sum(axis=1), many.phi.sum(axis=1), atol=1e-10)
+
+
+def test_coalitions_that_are_asked_for_choose_the_engine(table):
+    X, y = table
+    teacher = SVC().fit(X, y > 0)
+    assert explain(teacher, X, X[:2], background=3, n_coalitions=16).engine == "enumeration"
+    assert explain(teacher, X, X[:2], background=3, n_coalitions=8).engine == "sampling"
+
+
+@pytest.mark.parametrize("background", [4, None])
+def test_backgrounds_of_engines_that_take_many_rows(background, table, monkeypatch):
+    from skked._explanations import _dispatch
+
+    monkeypatch.setattr(_dispatch, "_MAX_BACKGROUND", 50)
+    X, y = table
+    linear = Ridge().fit(X, y)
+    found = explain(linear, X, X[:4], background=background)
+    assert found.engine == "linear"
+    total = found.base + found.phi.sum(axis=1)
+    np.testing.assert_allclose(total, linear.predict(X[:4])[:, None])
+
+
+def test_shap_of_probabilities_is_of_the_second_class(table):
+    X, y = table
+    two = LogisticRegression().fit(X, y > 0)
+    shown = explain(two, X, X[:5], response="probability").to_shap()
+    np.testing.assert_allclose(shown.base_values + shown.values.sum(axis=1), two.predict_proba(X[:5])[:, 1])
+    regressor = explain(Ridge().fit(X, y), X, X[:5]).to_shap()
+    assert regressor.values.shape == (5, 4)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        SimpleImputer(),
+        KBinsDiscretizer(4, encode="ordinal", quantile_method="averaged_inverted_cdf"),
+        SplineTransformer(3),
+        OneHotEncoder(drop="first", handle_unknown="ignore", sparse_output=False),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_more_steps_are_looked_through(step, table):
+    X, y = np.round(table[0]), table[1]
+    if isinstance(step, SimpleImputer):
+        X = np.hstack([X, np.full((300, 1), np.nan)])
+    labels = np.append(LABELS, 1)[: X.shape[1]]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about columns without a value, and levels that are new
+        teacher = make_pipeline(step, Ridge()).fit(X, y)
+        found = explain(teacher, X, X[:5], labels=labels, background=X[:7])
+        exact = explain(teacher, X, X[:5], labels=labels, background=X[:7], engine="enumeration")
+    assert found.engine == "linear"
+    np.testing.assert_allclose(found.phi, exact.phi, atol=1e-9)
+
+
+def test_columns_that_are_selected_in_other_ways(table):
+    X, y = table
+    D = pd.DataFrame(X, columns=list("abcdef"))
+    chosen = ColumnTransformer(
+        [
+            ("range", StandardScaler(), slice("a", "b")),
+            ("name", FunctionTransformer(np.asarray, validate=False), ["c"]),
+            ("number", StandardScaler(), slice(3, 4)),
+            ("mask", StandardScaler(), np.array([False] * 4 + [True, False])),
+            ("none", StandardScaler(), []),
+            ("kept", "passthrough", [5]),
+        ]
+    )
+    teacher = make_pipeline(chosen, Ridge()).fit(D, y)
+    found = explain(teacher, D, D[:5], background=D[:7])
+    exact = explain(teacher, D, D[:5], background=D[:7], engine="enumeration")
+    assert found.engine == "linear"
+    np.testing.assert_allclose(found.phi, exact.phi, atol=1e-9)
+
+
+def test_margins_that_networks_keep_to_themselves(table):
+    X, y = table
+    network = MLPClassifier((4,), max_iter=5, random_state=0)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        alone = network.fit(X, np.digitize(y, [-0.5, 0.5]))
+        piped = make_pipeline(StandardScaler(), MLPClassifier((4,), max_iter=5, random_state=0)).fit(X, y > 0)
+    for teacher in (alone, piped):
+        found = explain(teacher, X, X[:4], background=X[:5], response="margin")
+        again = explain(teacher, X, X[:4], background=X[:5], response="margin", engine="enumeration")
+        np.testing.assert_allclose(found.phi, again.phi, atol=1e-6)
+    with pytest.raises(ValueError, match="GaussianNB has no decision_function"):
+        explain(GaussianNB().fit(X, y > 0), X, X[:4], response="margin")

@@ -1,14 +1,17 @@
 """The page: its numbers are the report's, it loads nothing, and it warns in words."""
 
 import html
+import pickle
 import re
 from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.cluster import FeatureAgglomeration
 from sklearn.datasets import load_diabetes, load_wine
+from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -186,3 +189,109 @@ def test_superfeatures_that_other_rows_would_not_give():
     report = distillation_report({"firm": firm, "shaken": shaken}, noise, y, n_repeat_timing=1)
     assert any("superfeatures are unstable" in warning for warning in report.warnings(student="shaken"))
     assert all(warning in html.unescape(report.to_html()) for warning in report.warnings())
+
+
+class Guess(ClassifierMixin, BaseEstimator):
+    """A teacher that says a class and no probability."""
+
+    def fit(self, X, y, sample_weight=None):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        return self.classes_[(np.asarray(X)[:, 0] > 13).astype(int)]
+
+
+def page_of(models, X, y, **options):
+    report = distillation_report(models, X, y, n_repeat_timing=1, **options)
+    text = report.to_html()
+    Outline(text)
+    return html.unescape(text)
+
+
+def test_models_without_probabilities_are_compared_by_class():
+    y = (CULTIVAR == 0).to_numpy()
+    student = KEDClassifier(GaussianNB(), superfeatures=4, **QUICK).fit(WINE, y)
+    guess = Guess().fit(WINE, y)
+    assert "Where they disagree" in page_of({"student": student}, WINE, y, teacher=guess)
+    assert "Probabilities" not in page_of({"guess": guess}, WINE, y)
+
+
+def test_a_student_that_says_the_same_as_its_teacher():
+    tree = DecisionTreeClassifier(max_depth=1, random_state=0)
+    y = (CULTIVAR == 0).to_numpy()
+    student = KEDClassifier(tree, superfeatures=2, **QUICK | {"max_iter": 60}).fit(WINE, y)
+    rows = WINE[student.predict(WINE) == student.teacher_.predict(WINE)]
+    text = page_of({"student": student}, rows, y[rows.index])
+    assert "both predict the same class everywhere" in text
+
+
+def test_a_constant_prediction_correlates_with_everything():
+    constant = KEDRegressor(DummyRegressor(), superfeatures=2, **QUICK).fit(BODY, PROGRESS)
+    assert "student" in page_of({"student": constant}, BODY[::3], PROGRESS[::3])
+
+
+def test_the_loss_of_held_out_rows_and_many_rows_are_drawn():
+    rng = np.random.RandomState(0)
+    X = pd.DataFrame(rng.normal(size=(1200, 3)), columns=list("abc"))
+    y = (X["a"] > 0).to_numpy()
+    student = KEDClassifier(GaussianNB(), superfeatures=2, early_stopping=True, **QUICK).fit(X, y)
+    text = page_of({"student": student}, X, y)
+    assert "held-out training rows" in text and "500 of the held-out rows" in text
+
+
+def test_warnings_about_superfeatures():
+    from skked._report_page._warnings import _about_the_student
+
+    X = pd.DataFrame(np.random.RandomState(0).normal(size=(80, 6)), columns=list("abcdef"))
+    student = KEDRegressor(Ridge(), superfeatures=[0, 0, 0, 0, 0, 1], **QUICK).fit(X, X["a"])
+    student.additive_gap_ = 0.1
+    student.loss_curve_ = list(np.linspace(2, 1, 60))
+    words = " ".join(_about_the_student(student, None))
+    assert "The superfeatures cost something" in words and "0.100 of R²" in words
+    assert "One superfeature holds 83% of the columns" in words
+    assert "loss was still falling" in words
+
+
+def test_stability_that_cannot_be_measured():
+    from skked._report_page._stability import stability
+
+    rng = np.random.RandomState(0)
+    noise, y = rng.normal(size=(200, 6)), rng.randint(2, size=200)
+    student = found_by(2, noise, y)
+    assert np.isnan(stability(student, noise[:50], y[:50]))
+
+
+def test_interactions_of_very_many_columns_are_not_looked_for(monkeypatch):
+    from skked._report_page import _stability
+
+    rng = np.random.RandomState(0)
+    noise, y = rng.normal(size=(300, 6)), rng.randint(2, size=300)
+    student = found_by(3, noise, y)
+    student.superfeature_labels_ = np.array([0, 1, 2, 0, 1, 2])
+    monkeypatch.setattr(_stability, "_MOST_COLUMNS", 1)
+    monkeypatch.setattr(_stability, "_SAME", 2.0)
+    assert np.isnan(_stability.stability(student, noise, y))
+    monkeypatch.setattr(_stability, "_SAME", -2.0)
+    assert -1 <= _stability.stability(student, noise, y) <= 1
+
+
+def test_rows_of_a_student_whose_teacher_explained_none():
+    from skked._report_page._findings import explained_rows, importance
+
+    X = pd.DataFrame(np.random.RandomState(0).normal(size=(60, 4)), columns=list("abcd"))
+    student = KEDRegressor(Ridge(), superfeatures=2, **QUICK).fit(X, X["a"])
+    alone = pickle.loads(pickle.dumps(student))
+    vars(alone).pop("teacher_", None)
+    report = distillation_report({"student": alone}, X, X["a"], n_repeat_timing=1)
+    assert list(importance(report.evidence, alone).columns) == ["student"]
+    assert len(explained_rows(report.evidence, alone)) >= 3
+
+
+def test_resamples_of_no_weight_are_left_out():
+    weight = np.zeros(60)
+    weight[0] = 1.0
+    y = np.arange(60) % 2
+    X = pd.DataFrame(np.random.RandomState(0).normal(size=(60, 2)), columns=list("ab"))
+    student = KEDClassifier(GaussianNB(), superfeatures=[0, 1], **QUICK).fit(X, y)
+    page_of({"student": student}, X, y, sample_weight=weight)

@@ -25,9 +25,7 @@ def one_sentence_errors(debug):
     """
     try:
         yield
-    except (UserError, Exception) as error:
-        if isinstance(error, typer.Exit):
-            raise
+    except Exception as error:
         if debug:
             traceback.print_exc()
         raise typer.Exit(_say(error, debug)) from None

@@ -127,8 +127,8 @@ def _frozen(path, X, task):
         model = joblib.load(path)
     except Exception as error:
         raise UserError(f"{path} could not be loaded as a pickled model: {type(error).__name__}: {error}") from error
-    fits_the_task = (is_classifier if task == "classification" else is_regressor)(model)
-    if not hasattr(model, "predict") or not fits_the_task:
+    is_of_task = is_classifier if task == "classification" else is_regressor
+    if not hasattr(model, "predict") or not is_of_task(model):
         raise UserError(f"{path} holds a {type(model).__name__}, which is no {task} model (see --task).")
     try:
         check_is_fitted(model)

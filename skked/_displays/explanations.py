@@ -144,7 +144,8 @@ class ExplanationDisplay:
             values=words,
         )
         if explanation.response == "probability":
-            display.label = display.label.replace("log-odds", "probability").replace(", in nats", "")
+            words = display.label.replace("log-odds", "probability").replace("score", "probability")
+            display.label = words.replace(", in nats", "")
         return display.plot(max_display=max_display, ax=ax)
 
     @classmethod

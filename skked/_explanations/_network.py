@@ -1,5 +1,6 @@
 """Networks as plain arrays, and their games with the first layer cached."""
 
+import importlib.util
 from dataclasses import dataclass
 from functools import partial
 
@@ -24,6 +25,10 @@ def _relu(h):
 
 def _gelu(h):
     h *= (0.5 * (1 + erf(h / np.sqrt(2)))).astype(h.dtype)
+
+
+def _gelu_by_tanh(h):
+    h *= 0.5 * (1 + np.tanh(np.sqrt(2 / np.pi) * (h + 0.044715 * h**3)))
 
 
 def _silu(h):
@@ -157,9 +162,18 @@ _TORCH_ACTIVATIONS = {
     "Tanh": lambda layer: _tanh,
     "Sigmoid": lambda layer: _logistic,
     "SiLU": lambda layer: _silu,
-    "GELU": lambda layer: _gelu if layer.approximate == "none" else None,
+    "GELU": lambda layer: _gelu if layer.approximate == "none" else _gelu_by_tanh,
     "LeakyReLU": lambda layer: partial(_leaky_relu, slope=layer.negative_slope),
 }
+
+
+def _compiled_relu():
+    """The kernel that adds and cuts off in one pass, where numba is installed."""
+    if importlib.util.find_spec("numba") is None:
+        return None
+    from skked._explanations._network_kernels import add_relu
+
+    return add_relu
 
 
 class NetworkValues:
@@ -194,6 +208,8 @@ class NetworkValues:
         if found.shape != scores.shape or not np.allclose(found, scores, rtol=_SAME, atol=_SAME * np.abs(scores).max()):
             raise NotApplicableError("the network that was read does not give the explained scores")
         self.base = self.background_weight @ scores
+        self.add_relu = _compiled_relu() if _relu in network.activations else None
+        self.weight_of_rows = self.background_weight.astype(np.float32)
         self.background_parts = self._parts(background)
         self.layers = [
             (weight.astype(np.float32), bias.astype(np.float32))
@@ -243,14 +259,17 @@ class NetworkValues:
     def _mean_scores(self, of_background, of_row):
         """Mean scores over the background of each coalition of one row."""
         n_coalitions, n, _ = of_background.shape
+        n_outputs = self.network.biases[-1].shape[0]
+        if self.is_affine:
+            outputs = np.empty((n_coalitions, n_outputs))
+        else:  # the values of an output lie together: a softmax is five times as fast as over short rows
+            outputs = np.empty((n_outputs, n_coalitions, n), np.float32).transpose(1, 2, 0)
         step = max(1, _HIDDEN_ROWS // n)
-        outputs = np.empty((n_coalitions, n, self.network.biases[-1].shape[0]), dtype=np.float32)
         for start in range(0, n_coalitions, step):
             chunk = slice(start, start + step)
-            h = of_background[chunk] + of_row[chunk, None]
-            outputs[chunk] = self._upper_layers(h.reshape(-1, h.shape[2])).reshape(*h.shape[:2], -1)
+            outputs[chunk] = self._upper_layers(of_background[chunk], of_row[chunk])
         if self.is_affine:
-            return self._from_outputs(np.einsum("sbc,b->sc", outputs, self.background_weight))
+            return self._from_outputs(outputs)
         return np.einsum("sbc,b->sc", self._from_outputs(outputs), self.background_weight)
 
     @property
@@ -264,9 +283,27 @@ class NetworkValues:
         """Outputs of the last layer, shape (..., n_outputs), to scores."""
         return self.score.from_raw(outputs if self.score.response == "margin" else self.network.answers(outputs))
 
-    def _upper_layers(self, h):
-        for activation, (weight, bias) in zip(self.network.activations, self.layers, strict=True):
-            activation(h)
-            h = h @ weight
-            h += bias
-        return h
+    def _upper_layers(self, of_background, shift):
+        """Outputs of the network, (coalitions, background rows, outputs), from the two summands of its first layer.
+
+        Of scores that are affine in the outputs only their mean over the background, (coalitions, outputs).
+        """
+        by_coalition = of_background.shape[:2]
+        h = of_background.reshape(-1, of_background.shape[2])
+        into, last = np.empty_like(h), len(self.layers) - 1
+        for layer, (activation, (weight, bias)) in enumerate(zip(self.network.activations, self.layers, strict=True)):
+            self._activate(activation, h, shift, into)
+            if layer == last and self.is_affine:
+                mean = self.weight_of_rows @ into.reshape(*by_coalition, -1)
+                return mean @ self.network.weights[-1] + self.network.biases[-1]
+            h, shift = into @ weight, bias[None]
+            into = h
+        return (h + shift).reshape(*by_coalition, -1)
+
+    def _activate(self, activation, h, shift, into):
+        """Write the activation of ``h + shift``, whose rows serve as many rows of ``h`` as there are to each."""
+        if activation is _relu and self.add_relu is not None:
+            self.add_relu(h, shift, into)
+            return
+        np.add(h.reshape(len(shift), -1, h.shape[1]), shift[:, None], out=into.reshape(len(shift), -1, h.shape[1]))
+        activation(into)

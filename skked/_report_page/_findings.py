@@ -103,7 +103,8 @@ def _explained_variance(truth, predicted):
 
 
 def _middle(values):
-    low, high = np.nanquantile(values, [0.025, 0.975])
+    known = np.array(values)[~np.isnan(values)]
+    low, high = np.quantile(known, [0.025, 0.975]) if len(known) else (np.nan, np.nan)
     return float(low), float(high)
 
 

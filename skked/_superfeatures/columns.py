@@ -24,10 +24,6 @@ class ColumnCodes:
     values: np.ndarray
     categorical: np.ndarray
 
-    def take(self, rows):
-        """Return the same columns at some rows."""
-        return ColumnCodes(self.values[rows], self.categorical)
-
 
 def encode_columns(X):
     """Read an array or a DataFrame with mixed types and missing cells.
