@@ -1,7 +1,7 @@
 # The developers' commands; continuous integration calls these and nothing else.
 PYTHON ?= python
 
-.PHONY: lint format types test long bench docs
+.PHONY: lint format types test coverage long bench docs
 
 lint:
 	$(PYTHON) -m ruff check skked tests benchmarks docs
@@ -16,6 +16,9 @@ types:
 
 test:
 	$(PYTHON) -m pytest
+
+coverage:
+	$(PYTHON) -m pytest --cov --cov-report=term-missing:skip-covered
 
 long:
 	$(PYTHON) -m pytest -n 0 -m long

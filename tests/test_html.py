@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.naive_bayes import GaussianNB
@@ -78,3 +79,11 @@ def test_wide_tables_are_cut_short():
     html = fitted.fit(images[:200], labels[:200])._repr_html_()
     assert "the row that is the last: x56, x57" in html
     assert "row 0 of the image, row 1 of the image, row 2 of the image…" in html
+
+
+def test_very_many_superfeatures_are_cut_short():
+    wide = load_digits().data[::9]
+    groups = np.arange(64)
+    fitted = KEDClassifier(GaussianNB(), superfeatures=groups, max_iter=1, max_parameters=900, cv=2, random_state=0)
+    text = fitted.fit(wide, load_digits().target[::9])._repr_html_()
+    assert re.search(r"and \d+ more", text)

@@ -411,3 +411,13 @@ def test_the_page_has_the_table_of_the_benchmark():
 
     results = PAGE.parents[1] / "benchmarks" / "results" / "images.json"
     assert render(json.loads(results.read_text())) in PAGE.read_text(encoding="utf-8")
+
+
+def test_fits_say_what_they_do_and_copies_are_deep(digits, teacher, capsys):
+    import copy
+
+    loud = KEDImageClassifier(FrozenEstimator(teacher), verbose=1, **QUICK).fit(*digits)
+    assert "student trained for" in capsys.readouterr().out
+    twin = copy.deepcopy(loud)
+    assert twin.network_ is not loud.network_
+    np.testing.assert_array_equal(twin.decision_function(digits[0][:5]), loud.decision_function(digits[0][:5]))

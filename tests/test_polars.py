@@ -138,3 +138,35 @@ def test_what_cannot_be_read_is_refused_by_name():
     dated = FRAME.with_columns(day=pl.lit("2020-01-01").str.to_date())
     with pytest.raises(TypeError, match="'day' holds datetime values"):
         KDClassifier(**QUICK).fit(dated, Y)
+
+
+class Exchanged:
+    """A frame that can only be exchanged."""
+
+    def __init__(self, frame, way):
+        self.columns = frame.columns
+        setattr(type(self), way, lambda self, *args, **kwargs: getattr(frame, way)(*args, **kwargs))
+
+
+@pytest.mark.parametrize("way", ["__arrow_c_stream__", "__dataframe__"])
+@pytest.mark.filterwarnings("ignore:.*interchange")
+def test_frames_that_can_only_be_exchanged(way):
+    frame = pd.DataFrame({"a": [1.0, 2.0], "b": ["u", "v"]})
+    if not hasattr(frame, way):
+        pytest.skip(f"this pandas has no {way}")
+    kind = type("Exchanged", (Exchanged,), {})
+    table = as_table(kind(frame, way))
+    assert list(table.columns) == ["a", "b"] and list(table["a"]) == [1.0, 2.0]
+
+
+def test_a_frame_whose_own_way_needs_pyarrow():
+    class Frame:
+        columns = ["a"]
+
+        def to_pandas(self):
+            raise ImportError("pyarrow is missing")
+
+        def __getitem__(self, name):
+            return pd.Series([1.0, 2.0])
+
+    pd.testing.assert_frame_equal(as_table(Frame()), pd.DataFrame({"a": [1.0, 2.0]}))

@@ -512,3 +512,49 @@ def test_a_black_box_is_explained_on_all_rows_within_the_budget(monkeypatch):
     KEDClassifier(Counting(), n_explanations=10, **settings).fit(X, y)
     assert {engine for engine, _ in explained} == {"auto"}
     assert 10 <= sum(n for _, n in explained) <= 12
+
+
+# rarer paths ------------------------------------------------------------------------------------------------------
+
+
+def test_hidden_units_have_names():
+    X, y = load_iris(return_X_y=True)
+    student = KDClassifier(LogisticRegression(), max_iter=2, max_parameters=60, cv=2, random_state=0).fit(X, y)
+    units = student.transform(X)
+    names = student.get_feature_names_out()
+    assert units.shape == (150, len(names)) and names[0] == "kdclassifier0" and (units >= 0).all()
+
+
+def test_batches_and_weights_to_start_from():
+    X, y = load_iris(return_X_y=True)
+    parameters = {"max_iter": 2, "max_parameters": 60, "cv": 2, "random_state": 0, "superfeatures": [0, 0, 1, 1]}
+    student = KEDClassifier(LogisticRegression(), batch_size=1000, warm_start=True, **parameters).fit(X, y)
+    first = student.loss_curve_
+    assert student.fit(X, y).loss_curve_[-1] < first[-1]
+    student.set_params(max_parameters=120).fit(X, y)  # of another size: from the beginning
+    alone = clone(student).fit(X, y)
+    np.testing.assert_array_equal(student.decision_function(X), alone.decision_function(X))
+
+
+def test_durations_in_words():
+    from skked._students._lessons import in_words
+
+    assert [in_words(t) for t in (0.2, 80, 240, 7200)] == ["1 s", "80 s", "4 min", "2.0 h"]
+
+
+def test_losses_that_are_not_finite_are_refused_by_automatic_derivatives():
+    from skked import E2KDClassifier
+
+    X, y = load_iris(return_X_y=True)
+    parameters = {"max_iter": 30, "max_parameters": 60, "cv": 2, "random_state": 0, "superfeatures": [0, 0, 1, 1]}
+    with pytest.raises(ValueError, match=r"loss became .* Lower learning_rate_init=1e"):
+        E2KDClassifier(LogisticRegression(), learning_rate_init=1e30, **parameters).fit(X, y)
+
+
+def test_automatic_derivatives_stop_when_nothing_gets_better():
+    from skked import E2KDClassifier
+
+    X, y = load_iris(return_X_y=True)
+    parameters = {"max_iter": 200, "max_parameters": 60, "cv": 2, "random_state": 0, "superfeatures": [0, 0, 1, 1]}
+    student = E2KDClassifier(LogisticRegression(), early_stopping=True, n_iter_no_change=2, tol=1.0, **parameters)
+    assert len(student.fit(X, y).loss_curve_) < 200

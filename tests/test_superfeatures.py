@@ -16,10 +16,12 @@ from scipy.stats import spearmanr
 from sklearn.base import clone
 from sklearn.cluster import FeatureAgglomeration, KMeans
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import check_estimator
 
 from skked import SuperfeatureClustering
@@ -608,3 +610,87 @@ def test_page_shows_what_was_measured():
     root = Path(__file__).parents[1]
     measured = json.loads((root / "benchmarks" / "results" / "communities.json").read_text())
     assert render(measured) in (root / "docs" / "communities.md").read_text(encoding="utf-8")
+
+
+# rarer paths ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["hierarchical", "louvain"])
+def test_groups_that_cannot_grow_are_dissolved(method):
+    """Three pairs that like each other, two groups wanted, at most three columns each: one pair must part."""
+    X = np.repeat(np.random.RandomState(0).normal(size=(200, 3)), 2, axis=1)
+    X += 0.01 * np.random.RandomState(1).normal(size=X.shape)
+    clustering = SuperfeatureClustering(2, method=method, affinity="spearman", max_size=3, random_state=0).fit(X)
+    assert sorted(np.bincount(clustering.labels_)) == [3, 3]
+
+
+def test_the_gap_of_wide_tables_is_measured_on_the_columns_that_matter(monkeypatch):
+    from skked._superfeatures import gap
+
+    monkeypatch.setattr(gap, "_MAX_COLUMNS", 4)
+    X, y = products(n=600)
+    clustering = SuperfeatureClustering(2, affinity="auto", random_state=0).fit(X, y)
+    assert np.isfinite(clustering.additive_gap_)
+
+
+def test_the_measured_gap_of_long_tables_takes_some_rows(monkeypatch):
+    from skked._superfeatures import measured_gap
+
+    X, y = products(n=600)
+    rest = {"is_classifier": False, "sample_weight": np.ones(600)}
+    labels = np.arange(X.shape[1])
+    whole = measure_additive_gap(labels, X, y, **rest, random_state=np.random.RandomState(0))
+    monkeypatch.setattr(measured_gap, "_MAX_ROWS", 400)
+    part = measure_additive_gap(labels, X, y, **rest, random_state=np.random.RandomState(0))
+    assert whole != part and abs(whole - part) < 0.5
+
+
+@pytest.mark.parametrize(
+    ("network", "match"),
+    [
+        (lambda torch: torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 2)), "Tanh"),
+        (lambda torch: torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU()), "does not end with Linear"),
+        (lambda torch: torch.nn.Sequential(torch.nn.Linear(5, 2)), "reads 5 columns"),
+    ],
+)
+def test_hessian_refuses_other_networks_of_torch(network, match):
+    import torch
+
+    X = np.random.RandomState(0).normal(size=(50, 3))
+    with pytest.raises((TypeError, ValueError), match=match):
+        SuperfeatureClustering(2, affinity="hessian").fit(X, teacher=network(torch))
+
+
+def test_hessian_reads_networks_of_torch_and_needs_complete_rows():
+    import torch
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = torch.nn.Sequential(
+            torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Dropout(), torch.nn.Linear(8, 3, bias=False)
+        )
+    X = np.random.RandomState(0).normal(size=(50, 4))
+    assert SuperfeatureClustering(2, affinity="hessian").fit(X, teacher=network).labels_.max() == 1
+    with pytest.raises(ValueError, match="rows without missing cells"):
+        SuperfeatureClustering(2, affinity="hessian").fit(np.full((50, 4), np.nan), teacher=network)
+
+
+@pytest.mark.parametrize("teacher", [5, DecisionTreeClassifier])
+def test_teachers_are_models_or_functions(teacher):
+    with pytest.raises(TypeError, match="fitted estimator or a function"):
+        SuperfeatureClustering(2).fit(np.random.RandomState(0).normal(size=(50, 3)), teacher=teacher)
+
+
+def test_interactions_need_somebody_to_ask():
+    X = np.random.RandomState(0).normal(size=(50, 3))
+    with pytest.raises(ValueError, match="needs a target or a teacher"):
+        SuperfeatureClustering(2, affinity="interaction").fit(X)
+
+
+def test_one_row_has_no_interactions_and_frozen_teachers_are_looked_into():
+    X = np.random.RandomState(0).normal(size=(80, 3))
+    tree = FrozenEstimator(DecisionTreeClassifier(max_depth=3).fit(X, X[:, 0] * X[:, 1] > 0))
+    found = SuperfeatureClustering(2, affinity="interaction").fit(X, teacher=tree)
+    assert found.labels_.max() == 1
+    alone = SuperfeatureClustering(2, affinity="interaction").fit(X[:1], teacher=tree)
+    assert alone.labels_.max() == 1

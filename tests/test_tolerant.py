@@ -248,3 +248,11 @@ def test_page_shows_what_was_measured():
     root = Path(__file__).parents[1]
     measured = json.loads((root / "benchmarks" / "results" / "generations.json").read_text())
     assert render(measured) in (root / "docs" / "tolerant.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("kind", [TolerantClassifier, GenerationsClassifier])
+def test_fits_say_what_they_do(kind, capsys):
+    kind(verbose=1, random_state=0, max_iter=2).fit(X, Y) if kind is GenerationsClassifier else kind(
+        verbose=1, random_state=0
+    ).fit(X, Y)
+    assert f"[{kind.__name__}]" in capsys.readouterr().out

@@ -173,3 +173,10 @@ def test_page_shows_what_the_benchmark_wrote():
     root = Path(__file__).parents[1]
     tables = render(json.loads((root / "benchmarks" / "results" / "xdistillation.json").read_text()))
     assert tables in (root / "docs" / "xdistillation.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("mode", ["auxiliary", "input"])
+def test_hidden_layers_are_as_wide_as_asked_for(mode):
+    quick = {"max_iter": 2, "cv": 2, "random_state": 0, "superfeatures": [0, 0, 1, 1]}
+    student = XDistillationClassifier(DecisionTreeClassifier(max_depth=3), mode=mode, hidden_layer_sizes=(7,), **quick)
+    assert student.fit(X, Y).network_.student.coefs[0][0].shape[1] == 7

@@ -1,0 +1,44 @@
+"""Things that several jobs share, shipped once."""
+
+import pickle
+
+import numpy as np
+import pytest
+from joblib import Parallel, parallel_config
+
+from skked._parallel import _Parcel, jobs_of
+
+
+class Heavy:
+    """Counts how often it is packed."""
+
+    packed = 0
+
+    def __init__(self, number):
+        self.number = number
+
+    def __getstate__(self):
+        Heavy.packed += 1
+        return {"number": self.number}
+
+
+def add(heavy, array, label, number):
+    return heavy.number + array.sum() + len(label) + number
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading", "sequential"])
+def test_jobs_get_what_they_share_and_their_own(backend):
+    Heavy.packed = 0
+    with parallel_config(backend=backend):
+        jobs = jobs_of(add, (Heavy(100), np.ones(10), "four"), [(k,) for k in range(6)], 2)
+        found = Parallel(n_jobs=2)(jobs)
+    assert found == [114 + k for k in range(6)]
+    assert Heavy.packed == (backend == "loky")
+
+
+def test_parcels_are_opened_once():
+    parcel = _Parcel(Heavy(3))
+    again = pickle.loads(pickle.dumps(parcel))
+    assert parcel == again and hash(parcel) == hash(again) and parcel != _Parcel(Heavy(4))
+    assert again.open() is parcel.open()
+    assert again.open().number == 3
