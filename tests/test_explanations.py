@@ -711,6 +711,8 @@ def torch_model(*layers):
         ["lin", "silu", "lin", "lin", "softmax"],
         ["lin", "sigmoid", "nothing", "lin", "softmax"],
         ["lin", "rough", "lin", "softmax"],
+        ["lin"],
+        ["lin", "softmax"],
     ],
 )
 def test_torch_networks_of_other_layers(layers, table):
@@ -888,3 +890,55 @@ def test_margins_that_networks_keep_to_themselves(table):
         np.testing.assert_allclose(found.phi, again.phi, atol=1e-6)
     with pytest.raises(ValueError, match="GaussianNB has no decision_function"):
         explain(GaussianNB().fit(X, y > 0), X, X[:4], response="margin")
+
+
+def test_shap_takes_over_where_there_are_many_superfeatures_or_a_budget(table):
+    pytest.importorskip("shap", exc_type=ImportError)
+    X, y = np.random.RandomState(0).normal(size=(60, 12)), np.arange(60) % 2
+    teacher = GaussianNB().fit(X, y)
+    labels = np.arange(12)
+    explainer = GroupShapleyExplainer(labels, engine="shap", background=2, n_coalitions=25, random_state=0)
+    found = explainer.fit(teacher, X).explain(X[:2])
+    total = found.base + found.phi.sum(axis=1)
+    exact = explain(teacher, X, X[:2], labels=labels, background=2)
+    np.testing.assert_allclose(total, exact.base + exact.phi.sum(axis=1), atol=1e-8)
+
+
+def test_superfeatures_of_a_clusterer_that_has_no_names(table):
+    from sklearn.cluster import FeatureAgglomeration
+
+    X, y = table
+    linear = Ridge().fit(X, y)
+    clusters = FeatureAgglomeration(3).fit(X)
+    found = explain(linear, X, X[:3], labels=clusters)
+    np.testing.assert_allclose(found.phi, explain(linear, X, X[:3], labels=clusters.labels_).phi)
+    assert found.phi.shape == (3, 3, 1)
+
+
+def test_searches_are_looked_into(table):
+    from sklearn.model_selection import GridSearchCV
+
+    X, y = table
+    search = GridSearchCV(Ridge(), {"alpha": [0.1, 1.0]}).fit(X, y)
+    found = explain(search, X, X[:3], background=X[:5])
+    assert found.engine == "linear"
+    np.testing.assert_allclose(found.phi, explain(search.best_estimator_, X, X[:3], background=X[:5]).phi)
+
+
+def test_forests_have_floors_and_trees_with_categories_have_none(table):
+    X, y = table
+    forest = make_pipeline(StandardScaler(), RandomForestClassifier(7, random_state=0)).fit(X, y > 0)
+    found = explain(forest, X, X[:4], background=X[:5], response="log_odds")
+    exact = explain(forest, X, X[:4], background=X[:5], response="log_odds", engine="enumeration")
+    np.testing.assert_allclose(found.phi, exact.phi, atol=1e-8)
+
+
+@pytest.mark.parametrize("response", ["probability", "margin"])
+def test_pipelines_are_explained_by_their_last_step(response, table):
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    X, y = table
+    teacher = make_pipeline(StandardScaler(), HistGradientBoostingClassifier(max_iter=4)).fit(X, y > 0)
+    found = explain(teacher, X, X[:4], background=X[:5], response=response)
+    exact = explain(teacher, X, X[:4], background=X[:5], response=response, engine="enumeration")
+    np.testing.assert_allclose(found.phi, exact.phi, atol=1e-8)

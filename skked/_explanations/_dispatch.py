@@ -163,9 +163,14 @@ def _network(problem):
 
 
 def _permutation(problem):
-    n_inner = max(1, 2 * (problem.n_superfeatures - 1))
-    n_pairs = 2 if problem.n_coalitions == "auto" else max(1, round(problem.n_coalitions / n_inner))
-    return Permutations(problem.values, n_pairs, problem.draw_seed(), problem.jobs)
+    return permutations(problem.values, problem.n_coalitions, problem.draw_seed(), problem.jobs)
+
+
+def permutations(values, n_coalitions, seed, jobs):
+    """The engine of permutations with about so many coalitions of each row."""
+    n_inner = max(1, 2 * (values.n_superfeatures - 1))
+    n_pairs = 2 if n_coalitions == "auto" else max(1, round(n_coalitions / n_inner))
+    return Permutations(values, n_pairs, seed, jobs)
 
 
 def _enumeration(problem):
@@ -208,6 +213,7 @@ class Coalitions:
     """
 
     def __init__(self, problem, values, name=None):
+        self.values, self.jobs = values, problem.jobs
         self.exact = Enumeration(values, problem.max_bytes, problem.jobs)
         self.sampled = _sampling(problem, values)
         self.n_coalitions = problem.n_coalitions
@@ -224,6 +230,10 @@ class Coalitions:
         """As the chosen engine."""
         phi, standard_error, n_evaluations, name = self._chosen(n_rows(rows)).explain(rows)
         return phi, standard_error, n_evaluations, self.given_name or name
+
+    def by_permutations(self, n_coalitions):
+        """The engine of permutations for the same game, as it would be made anew."""
+        return permutations(self.values, n_coalitions, self.sampled.seed, self.jobs)
 
     def _chosen(self, n_samples):
         if self.n_coalitions != "auto":

@@ -276,6 +276,12 @@ class GroupShapleyExplainer(BaseEstimator):
             raise ValueError(f"Expected n_samples as a whole number of rows, at least 0, got {n_samples!r}.")
         return self._engine.budget(n_samples)
 
+    def _turn_to_permutations(self, n_coalitions):
+        """Go on as if fitted with ``engine="permutation"``; neither the background nor the game is made again."""
+        self.set_params(engine="permutation", n_coalitions=n_coalitions)
+        self._engine = self._engine.by_permutations(n_coalitions)
+        self.engine_ = self._engine.name
+
     def explain(self, rows):
         """Explain rows.
 

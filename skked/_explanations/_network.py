@@ -1,8 +1,8 @@
 """Networks as plain arrays, and their games with the first layer cached."""
 
+import functools
 import importlib.util
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from scipy.linalg import block_diag
@@ -15,6 +15,8 @@ __all__ = ["Network", "NetworkValues", "network_of"]
 
 # Rows of hidden units that stay in the second-level cache between layers.
 _HIDDEN_ROWS = 512
+# Explained rows that share the sums of the background while these are in the cache.
+_ROWS = 8
 # Agreement of the network that was read with the teacher, which may compute in float32.
 _SAME = 1e-5
 
@@ -163,10 +165,11 @@ _TORCH_ACTIVATIONS = {
     "Sigmoid": lambda layer: _logistic,
     "SiLU": lambda layer: _silu,
     "GELU": lambda layer: _gelu if layer.approximate == "none" else _gelu_by_tanh,
-    "LeakyReLU": lambda layer: partial(_leaky_relu, slope=layer.negative_slope),
+    "LeakyReLU": lambda layer: functools.partial(_leaky_relu, slope=layer.negative_slope),
 }
 
 
+@functools.lru_cache(maxsize=1)
 def _compiled_relu():
     """The kernel that adds and cuts off in one pass, where numba is installed."""
     if importlib.util.find_spec("numba") is None:
@@ -208,7 +211,6 @@ class NetworkValues:
         if found.shape != scores.shape or not np.allclose(found, scores, rtol=_SAME, atol=_SAME * np.abs(scores).max()):
             raise NotApplicableError("the network that was read does not give the explained scores")
         self.base = self.background_weight @ scores
-        self.add_relu = _compiled_relu() if _relu in network.activations else None
         self.weight_of_rows = self.background_weight.astype(np.float32)
         self.background_parts = self._parts(background)
         self.layers = [
@@ -228,15 +230,15 @@ class NetworkValues:
     def __call__(self, rows, coalitions):
         """Values of coalitions, float64 array of shape (n_rows, n_coalitions, n_outputs)."""
         parts = self._parts(rows)
-        coalition_bytes = 4 * self.n_background * (self.background_parts.shape[2] + 4 * len(self.base))
+        coalition_bytes = 4 * self.n_background * (self.background_parts.shape[2] + 4 * _ROWS * len(self.base))
         block = max(1, self.max_bytes // (4 * coalition_bytes))
         values = np.empty((len(parts), len(coalitions), len(self.base)))
         for start in range(0, len(coalitions), block):
             member = coalitions[start : start + block].astype(np.float64)
             of_background = self._background_sums(member)
-            for i, part in enumerate(parts):
-                of_row = (member @ part + self.network.biases[0]).astype(np.float32)
-                values[i, start : start + block] = self._mean_scores(of_background, of_row)
+            for first in range(0, len(parts), _ROWS):
+                of_rows = (member @ parts[first : first + _ROWS] + self.network.biases[0]).astype(np.float32)
+                values[first : first + _ROWS, start : start + block] = self._mean_scores(of_background, of_rows)
         return values
 
     def _parts(self, rows):
@@ -256,21 +258,23 @@ class NetworkValues:
             sums[:, b] = (1 - member) @ self.background_parts[b]
         return sums
 
-    def _mean_scores(self, of_background, of_row):
-        """Mean scores over the background of each coalition of one row."""
-        n_coalitions, n, _ = of_background.shape
-        n_outputs = self.network.biases[-1].shape[0]
+    def _mean_scores(self, of_background, of_rows):
+        """Mean scores over the background, (rows, coalitions, outputs)."""
+        n_coalitions, n, n_hidden = of_background.shape
+        shape, n_outputs = of_rows.shape[:2], self.network.biases[-1].shape[0]
         if self.is_affine:
-            outputs = np.empty((n_coalitions, n_outputs))
+            outputs = np.empty((*shape, n_outputs))
         else:  # the values of an output lie together: a softmax is five times as fast as over short rows
-            outputs = np.empty((n_outputs, n_coalitions, n), np.float32).transpose(1, 2, 0)
+            outputs = np.moveaxis(np.empty((n_outputs, *shape, n), np.float32), 0, -1)
         step = max(1, _HIDDEN_ROWS // n)
-        for start in range(0, n_coalitions, step):
+        spare = np.empty((step * n, n_hidden), np.float32)
+        for start in range(0, n_coalitions, step):  # outside, so that the sums of the background stay in the cache
             chunk = slice(start, start + step)
-            outputs[chunk] = self._upper_layers(of_background[chunk], of_row[chunk])
+            for row, of_row in enumerate(of_rows):
+                outputs[row, chunk] = self._upper_layers(of_background[chunk], of_row[chunk], spare)
         if self.is_affine:
             return self._from_outputs(outputs)
-        return np.einsum("sbc,b->sc", self._from_outputs(outputs), self.background_weight)
+        return np.einsum("rsbc,b->rsc", self._from_outputs(outputs), self.background_weight)
 
     @property
     def is_affine(self):
@@ -283,27 +287,29 @@ class NetworkValues:
         """Outputs of the last layer, shape (..., n_outputs), to scores."""
         return self.score.from_raw(outputs if self.score.response == "margin" else self.network.answers(outputs))
 
-    def _upper_layers(self, of_background, shift):
+    def _upper_layers(self, of_background, shift, spare):
         """Outputs of the network, (coalitions, background rows, outputs), from the two summands of its first layer.
 
         Of scores that are affine in the outputs only their mean over the background, (coalitions, outputs).
         """
         by_coalition = of_background.shape[:2]
         h = of_background.reshape(-1, of_background.shape[2])
-        into, last = np.empty_like(h), len(self.layers) - 1
+        into, last = spare[: len(h)], len(self.layers) - 1
         for layer, (activation, (weight, bias)) in enumerate(zip(self.network.activations, self.layers, strict=True)):
             self._activate(activation, h, shift, into)
             if layer == last and self.is_affine:
                 mean = self.weight_of_rows @ into.reshape(*by_coalition, -1)
                 return mean @ self.network.weights[-1] + self.network.biases[-1]
-            h, shift = into @ weight, bias[None]
-            into = h
-        return (h + shift).reshape(*by_coalition, -1)
+            h = into = into @ weight
+            shift = bias[None]
+        outputs = (h.reshape(len(shift), -1, h.shape[1]) + shift[:, None]).reshape(*by_coalition, -1)
+        return self.weight_of_rows @ outputs if self.is_affine else outputs
 
     def _activate(self, activation, h, shift, into):
         """Write the activation of ``h + shift``, whose rows serve as many rows of ``h`` as there are to each."""
-        if activation is _relu and self.add_relu is not None:
-            self.add_relu(h, shift, into)
+        add_relu = _compiled_relu() if activation is _relu else None
+        if add_relu is not None:
+            add_relu(h, shift, into)
             return
         np.add(h.reshape(len(shift), -1, h.shape[1]), shift[:, None], out=into.reshape(len(shift), -1, h.shape[1]))
         activation(into)

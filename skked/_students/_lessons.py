@@ -168,8 +168,7 @@ class Tutors:
                 explainer.set_params(memory=self.memory)
             explainer.fit(self.scores(fold), self.X)
             if self._is_too_costly(explainer):
-                explainer.set_params(engine="permutation", n_coalitions=self._noisy_budget())
-                explainer.fit(self.scores(fold), self.X)
+                explainer._turn_to_permutations(self._noisy_budget())
             self.fitted[fold] = explainer
         return self.fitted[fold]
 
