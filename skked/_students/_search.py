@@ -21,8 +21,8 @@ EPOCHS, EPOCHS_OF_MANY, BATCHES = 60, 30, 20
 """Epochs of a candidate, on fewer rows than that and on so many, and batches of an epoch."""
 CHIMERAS_PER_ROW = 2
 """Chimeras that a candidate sees per row."""
-COMMITTEE_EPOCHS, COMMITTEE_CHIMERAS = 100, 5
-"""Epochs of a member of the committee, and chimeras that it sees per row."""
+COMMITTEE_CHIMERAS = 5
+"""Chimeras that a member of the committee sees per row."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class Search:
         return scores
 
     def committee(self, students, groupings, curricula):
-        """Some of the students scored, trained on all rows, for fewer epochs than one that stays.
+        """Some of the students scored, trained on all rows.
 
         Parameters
         ----------
@@ -148,7 +148,7 @@ class Search:
                 labels,
                 [material],
                 [self._columns(first, labels)],
-                epochs=COMMITTEE_EPOCHS,
+                epochs=first.max_iter,
                 batch_size=first._batch_size(len(material.rows)),
                 per_row=COMMITTEE_CHIMERAS,
             )
