@@ -259,3 +259,26 @@ def test_the_class_whose_probability_is_shown(wine):
 def test_steep_losses_are_on_a_logarithmic_scale():
     display = displays.LossCurveDisplay(loss_curve=[100.0, 10.0, 1.0]).plot()
     assert display.ax_.get_yscale() == "log"
+
+
+@pytest.mark.parametrize("kind", ["importance", "row"])
+def test_two_models_side_by_side(kind):
+    values = np.array([[0.5, -0.2], [0.1, 0.4]])
+    display = displays.ExplanationDisplay(
+        contributions=values, superfeature_names=["a", "b"], kind=kind, base=1.0, model_names=["teacher", "student"]
+    ).plot()
+    assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == ["teacher", "student"]
+    np.testing.assert_allclose(np.abs(widths(display)), np.abs(values[:, display.order_]))
+
+
+def test_responses_of_many_values_and_of_categories():
+    rng = np.random.RandomState(0)
+    X = pd.DataFrame(rng.normal(size=(80, 2)), columns=["a", "b"]).assign(c=rng.choice(["u", "v"], 80))
+    student = KEDRegressor(superfeatures={"ab": ["a", "b"], "c": ["c"]}, **QUICK).fit(X, X["a"] * X["b"])
+    curve = displays.ResponseDisplay.from_estimator(student, X, "ab", columns=["a"])
+    assert len(curve.grids[0]) > 10 and curve.line_.get_marker() == "None"
+    plane = displays.ResponseDisplay.from_estimator(student, X, "ab", columns=["a", "b"])
+    assert plane.contributions.shape == tuple(map(len, plane.grids))
+    mixed = KEDRegressor(superfeatures={"ac": ["a", "c"], "b": ["b"]}, **QUICK).fit(X, X["a"])
+    levels = displays.ResponseDisplay.from_estimator(mixed, X, "ac", columns=["a", "c"])
+    assert [text.get_text() for text in levels.ax_.get_yticklabels()] == ["u", "v"]

@@ -370,3 +370,20 @@ def test_page_shows_what_was_measured():
     root = Path(__file__).parents[1]
     measured = json.loads((root / "benchmarks" / "results" / "explaining_teachers.json").read_text())
     assert render(measured) in (root / "docs" / "explaining_teachers.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("fault", ["unreadable", "mixed"])
+def test_trees_that_cannot_be_parted_are_an_error(fault, monkeypatch):
+    from skked._students import _additive_boosting
+
+    X, y = load_iris(return_X_y=True)
+    if fault == "unreadable":
+        monkeypatch.setattr(_additive_boosting, "extract_trees", lambda *args: None)
+    else:
+        parts = _additive_boosting._parts
+        monkeypatch.setattr(
+            _additive_boosting, "_parts", lambda model, rows, labels: parts(model, rows, labels * 0 + np.arange(4))
+        )
+    groups = [0, 0, 1, 1]
+    with pytest.raises(RuntimeError, match=r"cannot be read|splits on columns of several superfeatures"):
+        ExplainingTeacherClassifier(groups, max_iter=10, random_state=0).fit(X, y)

@@ -312,3 +312,13 @@ numpy.save(sys.argv[1] + "/probabilities.npy", probabilities)
     done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     np.testing.assert_allclose(np.load(tmp_path / "probabilities.npy"), mixed.predict_proba(X), atol=1e-5)
+
+
+def test_classes_that_are_whole_numbers_stay_numbers(tmp_path):
+    quick = {"max_iter": 2, "max_parameters": 60, "cv": 2, "random_state": 0}
+    labels = np.arange(150) % 2 * 1.0
+    student = KDClassifier(DecisionTreeClassifier(max_depth=2), **quick).fit(NUMBERS[:, 3:], labels)
+    export_onnx(student, tmp_path / "student.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "student.onnx")
+    found = session.run(None, {session.get_inputs()[0].name: NUMBERS[:, 3:]})[0]
+    assert found.dtype == np.int64 and set(found) <= {0, 1}

@@ -356,3 +356,13 @@ def test_without_skops_the_extra_is_named(cancer_student, tmp_path, monkeypatch)
     monkeypatch.setitem(sys.modules, "skops.io", None)
     with pytest.raises(ImportError, match=r"skked\[skops\]"):
         save(cancer_student, tmp_path / "student.skops")
+
+
+def test_files_of_another_protocol_and_parameters_that_cannot_be_stored(tmp_path):
+    from skked._export._plain_reader import NotPlain, read_plain
+
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("schema.json", json.dumps({"protocol": -1}))
+    with pytest.raises(NotPlain):
+        read_plain(content.getvalue(), set())

@@ -254,3 +254,16 @@ def test_the_cost_of_explanations_is_said_before(capsys):
     assert calls == 100 + said * (1 + 6 * 100)
     assert re.search(r"about \d+ (s|min|h) of one core", line)
     assert fitted.n_iter_ == 5
+
+
+def test_a_terminal_without_rich_sees_no_bars(monkeypatch):
+    import sys
+
+    from skked._progress import _terminal
+
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    for name in [name for name in sys.modules if name.split(".")[0] == "rich"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "rich", None)
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    assert _terminal() is None

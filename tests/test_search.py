@@ -172,3 +172,13 @@ def test_scikit_learn_checks(searched):
     statuses = Counter(result["status"] for result in results)
     assert statuses["passed"] >= 60, statuses
     assert set(statuses) <= {"passed", "skipped"}, statuses
+
+
+def test_a_search_for_numbers_has_other_candidates():
+    from skked import KEDRegressorCV
+
+    rng = np.random.RandomState(0)
+    X = rng.normal(size=(80, 2))
+    quick = {"max_iter": 2, "max_parameters": 60, "cv": 2, "random_state": 0}
+    student = KEDRegressorCV(**quick).fit(X, X[:, 0])
+    assert not any("temperature" in parameters for parameters in student.cv_results_["params"])

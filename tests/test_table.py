@@ -442,3 +442,10 @@ def test_texts_in_a_numeric_column_are_named():
 def test_target_that_equals_the_only_column_keeps_rows_apart():
     X = np.arange(5.0)[:, None]
     assert len(canonical_rows(X, X[:, 0]).index) == 5
+
+
+def test_booleans_that_may_be_missing_and_complex_numbers_among_others():
+    known = pd.DataFrame({"a": pd.array([True, None, False], dtype="boolean")})
+    assert TableEncoder().fit(known).transform(known).shape[0] == 3
+    with pytest.raises(TypeError, match="holds complex values"):
+        check_table(BaseEstimator(), pd.DataFrame({"a": ["u", 1 + 2j, 3]}), reset=True)

@@ -533,3 +533,34 @@ def test_any_object_with_the_methods_can_be_scored():
     scores = TeacherScores(Duck(), X, floor=0.1)
     assert scores.classes_.tolist() == ["no", "yes"]
     np.testing.assert_allclose(softmax(scores(X), axis=1)[:, 0], np.where(X[:, 0] > 0, 0.95, 0.05))
+
+
+class OddMargins(ClassifierMixin, BaseEstimator):
+    """Margins of another shape than the probabilities, and none at all of a frozen last step."""
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict_proba(self, X):
+        return np.full((len(X), 3), 1 / 3)
+
+    def decision_function(self, X):
+        return np.zeros((len(X), 7))
+
+    def predict(self, X):
+        return self.classes_[np.zeros(len(X), int)]
+
+
+def test_margins_of_another_shape_are_no_scores():
+    X, y = problem()
+    assert TeacherScores(OddMargins().fit(X, y), X, task="classification", classes=np.arange(3)).response == "log_odds"
+
+
+def test_pipelines_of_one_frozen_step_are_asked_for_their_last_step():
+    X, y = problem()
+    tree = DecisionTreeClassifier(max_depth=3).fit(X, y)
+    settings = {"task": "classification", "classes": np.arange(3)}
+    alone = TeacherScores(tree, X, **settings)
+    wrapped = TeacherScores(make_pipeline(FrozenEstimator(make_pipeline(tree))), X, **settings)
+    np.testing.assert_array_equal(wrapped(X), alone(X))

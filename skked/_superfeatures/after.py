@@ -79,13 +79,7 @@ def superfeatures_after(transformer, superfeatures, *, by="position"):
     """
     check_is_fitted(transformer)
     table = pd.DataFrame(columns=_names_in(transformer))
-    given = given_superfeatures(superfeatures, table)
-    if given is None:
-        raise TypeError(
-            f"Expected superfeatures as {{name: [columns]}} or one label per column, got {superfeatures!r}. "
-            "To have them found, cluster the transformed columns."
-        )
-    labels, names = given
+    labels, names = given_superfeatures(superfeatures, table)
     after = _after(transformer, labels, names)
     called = (
         np.arange(len(after)) if by == "position" else np.asarray(transformer.get_feature_names_out(), dtype=object)
