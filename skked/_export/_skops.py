@@ -37,7 +37,7 @@ TRUSTED = [
     "skked._students._untaught.UntaughtAdditiveClassifier",
     "skked._students._untaught.UntaughtAdditiveRegressor",
     "skked._explanations._tree_ensemble.TreeEnsemble",
-    "skked._explanations._tree_extract._as_float64",
+    "skked._explanations._tree_encodings.as_float64",
     "numpy.dtype",
     "skked._superfeatures.clustering.SuperfeatureClustering",
     "skked._explanations._explainer.GroupShapleyExplainer",
