@@ -23,6 +23,7 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     RandomForestRegressor,
 )
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
@@ -426,3 +427,45 @@ def test_axioms(seed, streamed):
     close(merged[:, :5], alone[:, :5])
     crossed, _ = explain(additive, np.array([0, 0, 1, 2, 3, 4, 5]))
     close(crossed[:, 0], alone[:, 0] + alone[:, 1])
+
+
+# rarer paths ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("max_tree_entries", [2**20, 0])
+def test_paths_of_more_than_eight_groups_without_numba(max_tree_entries):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 12))
+    model = DecisionTreeRegressor(splitter="random", random_state=0).fit(X, rng.normal(size=400))
+    ensemble, labels = extract_trees(model, X), np.arange(12)
+    settings = {"max_tree_entries": max_tree_entries}
+    ours, base = tree_shapley(ensemble, labels, X[:9], X[:30], compiled=False, **settings)
+    theirs, _ = tree_shapley(ensemble, labels, X[:9], X[:30], compiled=True, **settings)
+    assert TreeGame(ensemble, labels, X[:30]).leaves.n_groups.max() > 8
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(base + ours.sum(axis=1), model.predict(X[:9])[:, None], rtol=0, atol=1e-12)
+
+
+def test_paths_of_very_many_groups_are_refused(monkeypatch):
+    from skked._explanations import _tree_stream
+
+    monkeypatch.setattr(_tree_stream, "MAX_STREAM_GROUPS", 8)
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 12))
+    model = DecisionTreeRegressor(splitter="random", random_state=0).fit(X, rng.normal(size=400))
+    with pytest.raises(NotExtractable, match="at most 8 are supported"):
+        TreeGame(extract_trees(model, X), np.arange(12), X)
+
+
+def test_frozen_estimators_are_read_and_strangers_say_why():
+    X, y, _ = make_table()
+    model = DecisionTreeClassifier(max_depth=3, random_state=0).fit(X, y)
+    labels = np.arange(8) // 2
+    frozen, plain = (extract_trees(each, X) for each in (FrozenEstimator(model), model))
+    np.testing.assert_array_equal(*(tree_shapley(each, labels, X[:5], X[:9])[0] for each in (frozen, plain)))
+    assert why_not_extractable(model) == ""
+    broken = clone(model)
+    broken.classes_, broken.n_outputs_, broken.n_classes_ = model.classes_, 1, 2
+    assert "another inside than expected" in why_not_extractable(broken)
+    several = RandomForestClassifier(2, random_state=0).fit(X, np.column_stack([y, y]))
+    assert "several targets" in why_not_extractable(several)
