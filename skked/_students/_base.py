@@ -114,6 +114,8 @@ class DistilledStudent(TransformerMixin, CallbackSupportMixin, BaseEstimator):
             If the rows, labels, weights or parameters are not what is documented, or the teacher misbehaves.
         TypeError
             If X is sparse or of a type that cannot be read.
+        OSError
+            If `memory` names a folder where a result cannot be kept, such as on a full disk.
         """
         self._validate_params()
         with following(self, self._n_stages, X, y), all_or_nothing(self):
