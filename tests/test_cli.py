@@ -534,3 +534,27 @@ def test_demo_of_numbers(tmp_path):
     result = run("demo", "--dataset", "diabetes", "--epochs", 1, "--max-parameters", 60)
     assert result.exit_code == 0, result.output
     assert "progression after a year" in result.stdout
+
+
+def test_many_superfeatures_are_cut_short():
+    from types import SimpleNamespace
+
+    from rich.console import Console
+
+    from skked._cli import _printing
+    from skked._cli._comparison import explain_rows
+
+    columns = np.array([f"c{j}" for j in range(15)])
+    X = pd.DataFrame(np.random.RandomState(0).normal(size=(80, 15)), columns=columns)
+    quick = {"max_iter": 1, "max_parameters": 900, "cv": 2, "random_state": 0}
+    student = skked.KEDRegressor(DecisionTreeRegressor(max_depth=3), superfeatures=np.arange(15), **quick).fit(
+        X, X["c0"]
+    )
+    explanations = explain_rows(student, X[:9], X["c0"][:9].to_numpy())
+    problem = SimpleNamespace(test=X[:9], is_classification=False, target="y")
+    comparison = SimpleNamespace(student=student, explanations=explanations, problem=problem)
+    console = Console(file=StringIO(), width=100)
+    _printing._show_superfeatures(comparison, console)
+    assert "3 more" in console.file.getvalue()
+    _printing._show_explanation(comparison, 0, console)
+    assert console.file.getvalue().count("3 more") == 2

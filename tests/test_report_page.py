@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.cluster import FeatureAgglomeration
 from sklearn.datasets import load_diabetes, load_wine
 from sklearn.dummy import DummyRegressor
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -295,3 +296,25 @@ def test_resamples_of_no_weight_are_left_out():
     X = pd.DataFrame(np.random.RandomState(0).normal(size=(60, 2)), columns=list("ab"))
     student = KEDClassifier(GaussianNB(), superfeatures=[0, 1], **QUICK).fit(X, y)
     page_of({"student": student}, X, y, sample_weight=weight)
+
+
+@pytest.mark.parametrize("with_teacher", [True, False])
+def test_a_page_without_explanations_of_the_teacher_and_of_very_few_rows(with_teacher):
+    X = pd.DataFrame(np.random.RandomState(0).normal(size=(60, 4)), columns=list("abcd"))
+    student = KEDRegressor(DecisionTreeRegressor(max_depth=3), superfeatures=2, **QUICK).fit(X, X["a"])
+    if not with_teacher:
+        student = pickle.loads(pickle.dumps(student))
+        vars(student).pop("teacher_", None)
+    rows = X[:3].copy()
+    rows.loc[0, "b"] = np.nan
+    text = page_of({"student": student}, rows, X["a"][:3], n_explained=0)
+    assert "missing" in text
+    assert ("the teacher says" in text) == with_teacher
+
+
+def test_quality_that_is_lost_on_the_way_is_a_warning():
+    X = pd.DataFrame(np.random.RandomState(0).normal(size=(200, 3)), columns=list("abc"))
+    y = X["a"] * X["b"] > 0
+    tree = DecisionTreeClassifier(random_state=0).fit(X, y)
+    student = KEDClassifier(FrozenEstimator(tree), superfeatures=[0, 1, 2], **QUICK | {"max_iter": 2}).fit(X, y)
+    assert "Much of the teacher's quality was lost" in page_of({"tree": tree, "student": student}, X, y, teacher=tree)

@@ -264,16 +264,15 @@ def disagreement(evidence, student):
     Parameters
     ----------
     evidence : Evidence
+        Of classifiers.
     student : fitted estimator
 
     Returns
     -------
     DataFrame
-        For classifiers: the pairs of unequal predictions, the most frequent first, with ``rows``, and the share of
-        them that ``teacher right`` and ``student right`` give. Empty for regressors.
+        The pairs of unequal predictions, the most frequent first, with ``rows``, and the share of them that ``teacher
+        right`` and ``student right`` give.
     """
-    if not evidence.is_classification:
-        return pd.DataFrame()
     theirs, ours, truth = evidence.teacher.predict(evidence.X), student.predict(evidence.X), np.asarray(evidence.y)
     table = pd.DataFrame(
         {"teacher says": theirs, "student says": ours, "teacher right": theirs == truth, "student right": ours == truth}
