@@ -211,6 +211,15 @@ def test_xgboost(settings):
     compare(model, "predict", X, tolerance=3e-6)
 
 
+def test_names_of_categories_that_xgboost_cuts_off_are_not_read():
+    X, y, _ = make_frame()
+    X["colour"] = X["colour"].cat.rename_categories({"red": "rød", "blue": "синий"})
+    model = xgboost_model("XGBClassifier", n_estimators=4, enable_categorical=True, max_cat_to_onehot=1).fit(X, y)
+    assert "beyond ASCII" in why_not_extractable(model, X)
+    found = skked.GroupShapleyExplainer(LABELS, background=3).fit(model, X).explain(X[:3])
+    assert found.engine == "enumeration"
+
+
 @pytest.mark.parametrize("kind", ["CatBoostClassifier", "CatBoostRegressor"])
 def test_catboost(kind):
     catboost = pytest.importorskip("catboost")
@@ -469,3 +478,16 @@ def test_frozen_estimators_are_read_and_strangers_say_why():
     assert "another inside than expected" in why_not_extractable(broken)
     several = RandomForestClassifier(2, random_state=0).fit(X, np.column_stack([y, y]))
     assert "several targets" in why_not_extractable(several)
+
+
+def test_more_thresholds_than_sixteen_bits_hold():
+    X = np.arange(67_000.0)[:, None]
+    y = np.random.default_rng(0).normal(size=len(X))
+    model = DecisionTreeRegressor(random_state=0).fit(X, y)
+    ensemble = extract_trees(model, X)
+    assert ensemble.code_type == np.uint32
+    rows = X[[0, 1, 1000, -2, -1]]
+    phi, base = tree_shapley(ensemble, np.zeros(1, int), rows, X[::9000])
+    np.testing.assert_allclose(base + phi.sum(axis=1), y[[0, 1, 1000, -2, -1]][:, None], rtol=0, atol=1e-9)
+    few = extract_trees(DecisionTreeRegressor(max_depth=3).fit(X[:100], y[:100]), X[:100])
+    assert few.code_type == np.uint16

@@ -92,7 +92,10 @@ def _xgboost_categories(stored):
     for entry in (stored or {}).get("enc", []):
         offsets = entry.get("offsets") or []
         if offsets:
-            text = bytes(value % 256 for value in entry["values"])
+            if not all(0 <= value < 128 for value in entry["values"]):
+                # XGBoost (3.2) counts letters where it should count bytes, so the ends of such names are lost.
+                raise NotExtractable("XGBoost does not keep names of categories with letters beyond ASCII whole.")
+            text = bytes(entry["values"])
             names.append([text[a:b].decode() for a, b in itertools.pairwise(offsets)])
     return names
 
