@@ -20,6 +20,7 @@ from skked._explanations._coalitions import (
     pairs_per_size,
     shapley_matrix,
 )
+from skked._explanations._design import spread_design
 from skked._explanations._values import MaskedRows, TransformedRows, table_row_bytes
 
 RNG = np.random.RandomState(0)
@@ -67,6 +68,27 @@ def test_coalitions_of_a_size_are_distinct_and_no_complements(n, size):
         assert len(np.unique(both, axis=0)) == 2 * count
         assert not found[:, -1].any() or 2 * size != n
     np.testing.assert_array_equal(coalitions_of_size(n, size, most, None), coalitions_of_size(n, size, most, None))
+
+
+@settings(max_examples=60, deadline=None)
+@given(n=st.integers(2, 20), n_pairs=st.integers(1, 90), more=st.integers(0, 60))
+def test_designs_are_distinct_pairs_and_grow(n, n_pairs, more):
+    rng = np.random.RandomState(n)
+    small = spread_design(n, n_pairs, rng)
+    large = spread_design(n, n_pairs + more, rng, given=small)
+    all_there_are = 2 ** (n - 1) - 1
+    for design, wanted in ((small, n_pairs), (large, n_pairs + more)):
+        assert len(design) == min(wanted, all_there_are)
+        assert len(np.unique(np.concatenate([design, ~design]), axis=0)) == 2 * len(design)
+        assert (1 <= design.sum(axis=1)).all() and (2 * design.sum(axis=1) <= n).all()
+    np.testing.assert_array_equal(large[: len(small)], small)
+
+
+def test_small_designs_hold_every_single_player_and_large_ones_every_size():
+    sizes = np.bincount(spread_design(16, 31, np.random.RandomState(0)).sum(axis=1), minlength=9)
+    assert sizes[1] == 16 and sizes[6:].sum() == 15
+    sizes = np.bincount(spread_design(16, 127, np.random.RandomState(0)).sum(axis=1), minlength=9)
+    np.testing.assert_array_equal(sizes[1:], pairs_per_size(16, 127))
 
 
 # ---------------------------------------------------------------------------------------------------------- values
@@ -174,7 +196,7 @@ def test_standard_errors_have_the_scale_of_the_residuals_left_out():
         solved = np.linalg.solve(covariance[rest][:, rest], covariance[rest, left])
         variance = covariance[left, left] - solved @ covariance[rest, left]
         scale += (odd[:, left] - np.einsum("m,nmc->nc", solved, odd[:, rest])) ** 2 / variance / 6
-    expected = np.sqrt(process.unit_variance[:, None] * scale[:, None] * (1 + 5 / 6))
+    expected = np.sqrt(process.unit_variance[:, None] * scale[:, None] * (1 + 5 / 12))
     np.testing.assert_allclose(process.standard_errors(odd), expected, rtol=1e-6)
 
 

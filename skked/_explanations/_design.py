@@ -15,14 +15,17 @@ _NOISE = 1e-3
 _MOST_CANDIDATES = 2048
 _CANDIDATES_PER_PAIR = 8
 _MOST_GREEDY = 1024
+# Designs of up to four pairs a player begin with up to three that may be of any size.
+_SMALL, _OF_ANY_SIZE = 4, 3
 
 
 def spread_design(n_players, n_pairs, rng, given=None):
     """Coalitions whose complements are meant to be evaluated with them.
 
-    The number of each size is that of leverage scores. Within a size coalitions are picked one by one from random
-    candidates, each time the one that most reduces the expected squared error of the Shapley values under a generic
-    prior; beyond 1,024 pairs they are random.
+    Coalitions are picked one by one from random candidates, each time the one that most reduces the expected squared
+    error of the Shapley values under a generic prior. Small designs begin with three pairs for each player of whatever
+    size: all single players first, then halves. Otherwise the number of each size is that of leverage scores, which
+    guards against games unlike the prior; beyond 1,024 pairs coalitions are random.
 
     Parameters
     ----------
@@ -39,38 +42,65 @@ def spread_design(n_players, n_pairs, rng, given=None):
         One coalition of each pair, at most half of the players in it.
     """
     given = np.zeros((0, n_players), bool) if given is None else given
-    of_size = [given[given.sum(axis=1) == size] for size in range(1, n_players // 2 + 1)]
+    n_pairs = min(n_pairs, (1 << (n_players - 1)) - 1)
+    if n_pairs <= _SMALL * n_players:
+        n_free = min(n_pairs, _OF_ANY_SIZE * n_players) - len(given)
+        candidates = _candidates(n_players, np.full(n_players // 2, 2 * _MOST_CANDIDATES // n_players), rng, given)
+        given = _extended(given, candidates, n_free, np.full(n_players // 2, n_pairs))
+    if len(given) >= n_pairs:
+        return given
     wanted = pairs_per_size(n_players, n_pairs)
-    greedy = len(given) < n_pairs <= _MOST_GREEDY
+    known = np.array([(given.sum(axis=1) == size).sum() for size in range(1, n_players // 2 + 1)])
+    places = _shared_out(np.maximum(wanted - known, 0), n_pairs - len(given))
+    greedy = n_pairs <= _MOST_GREEDY
     factor = np.clip(_MOST_CANDIDATES // n_pairs, 2, _CANDIDATES_PER_PAIR) if greedy else 1
-    candidates, open_places = [], []
-    for size, (known, count) in enumerate(zip(of_size, wanted, strict=True), start=1):
-        n_candidates = min(factor * count, n_pairs_of_size(n_players, size))
-        candidates.append(coalitions_of_size(n_players, size, n_candidates, rng, known)[len(known) :])
-        open_places.append(max(0, count - len(known)))
-    candidates = np.concatenate(candidates)
+    candidates = _candidates(n_players, factor * wanted, rng, given)
     if greedy:
-        candidates = candidates[_most_informative(candidates, np.array(open_places), given)]
+        return _extended(given, candidates, n_pairs - len(given), places)
     return np.concatenate([given, candidates])
 
 
-def _most_informative(candidates, open_places, given):
-    """Greedy choice of candidates: as many of each size as there are open places."""
-    n_chosen = open_places.sum()
+def _shared_out(places, n_more):
+    """So many of the places, of each size in proportion."""
+    shares = places * (n_more / places.sum())
+    floors = np.floor(shares + 1e-9).astype(int)
+    floors[np.argsort(floors - shares, kind="stable")[: n_more - floors.sum()]] += 1
+    return floors
+
+
+def _candidates(n_players, counts, rng, given):
+    """Random coalitions that are not given, of each size as many as to make the count, or all there are."""
+    found = []
+    for size, count in enumerate(counts, start=1):
+        known = given[given.sum(axis=1) == size]
+        count = max(len(known), min(count, n_pairs_of_size(n_players, size)))
+        found.append(coalitions_of_size(n_players, size, count, rng, known)[len(known) :])
+    return np.concatenate(found)
+
+
+def _extended(given, candidates, n_more, places):
+    """A design with so many more of the candidates, of each size at most as many as there are places."""
+    if n_more <= 0:
+        return given
+    return np.concatenate([given, candidates[_most_informative(candidates, places.copy(), given, n_more)]])
+
+
+def _most_informative(candidates, places, given, n_more):
+    """Greedy choice of candidates."""
     size = candidates.sum(axis=1)
     signs = 2.0 * np.concatenate([candidates, given, np.ones((1, candidates.shape[1]), bool)]) - 1
-    posterior = _Posterior(signs, n_chosen + len(given) + 1)
+    posterior = _Posterior(signs, n_more + len(given) + 1)
     for known in range(len(candidates), len(signs)):
         posterior.observe(known)
-    is_open = open_places[size - 1] > 0
+    is_open = places[size - 1] > 0
     chosen = []
-    for _ in range(n_chosen):
+    while len(chosen) < n_more and is_open.any():
         pick = int(np.argmax(np.where(is_open, posterior.gain()[: len(candidates)], -1.0)))
         posterior.observe(pick)
         chosen.append(pick)
         is_open[pick] = False
-        open_places[size[pick] - 1] -= 1
-        if open_places[size[pick] - 1] == 0:
+        places[size[pick] - 1] -= 1
+        if places[size[pick] - 1] == 0:
             is_open[size == size[pick]] = False
     return chosen
 

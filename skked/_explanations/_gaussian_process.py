@@ -58,12 +58,13 @@ class HypercubeProcess:
         """Posterior standard deviations of the same shape as the values.
 
         The scale of every game is what its leave-one-out residuals say, which stays right where the prior is not. One
-        parameter for each superfeature was fitted to the same values, which the last factor pays for.
+        parameter for each superfeature was fitted to the same values, for all games together, which the last factor
+        pays for.
         """
         flat = odd.transpose(1, 0, 2).reshape(odd.shape[1], -1)
         residual = (self.precision @ flat)[1:] / np.sqrt(np.diag(self.precision)[1:, None])
         scale = np.mean(residual**2, axis=0).reshape(odd.shape[0], 1, odd.shape[2])
-        scale *= 1 + len(self.matrix) / len(residual)
+        scale *= 1 + len(self.matrix) / (2 * len(residual))
         return np.sqrt(self.unit_variance[:, None] * scale)
 
 
