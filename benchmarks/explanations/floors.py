@@ -38,9 +38,9 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from skked import GroupShapleyExplainer
 X, y = load_digits(n_class=3, return_X_y=True)
 teacher = HistGradientBoostingClassifier(max_iter=5).fit(X, y)
-start = time.perf_counter()
+start, of_processor = time.perf_counter(), time.process_time()
 GroupShapleyExplainer(np.arange(64) // 8, background=X[:50]).fit(teacher, X).explain(X[:50])
-print(time.perf_counter() - start)
+print(time.perf_counter() - start, time.process_time() - of_processor)
 """
 
 
@@ -100,9 +100,11 @@ def compile_lines():
         for name in ("first call, compiling", "first call of another process, from the cache"):
             start = time.perf_counter()
             done = subprocess.run([sys.executable, "-c", FIRST_CALL], env=environment, capture_output=True, text=True)
+            wall, of_processor = map(float, done.stdout.split())
             yield {
                 "name": name,
-                "wall seconds": float(done.stdout),
+                "seconds of the processor": of_processor,
+                "wall seconds": wall,
                 "with imports and fit": time.perf_counter() - start,
             }
 
@@ -171,8 +173,10 @@ def render(document):
     for row in document["rows"]:
         if "floor" in row:
             lines.append(f"| {row['name']} | {row['seconds']:.2f} | {row['floor']:.2f} | {row['ratio']:.1f} × |")
-    lines += ["", "| compilation | seconds |", "|---|---|"]
-    lines += [f"| {row['name']} | {row['wall seconds']:.1f} |" for row in document["rows"] if "wall seconds" in row]
+    lines += ["", "| compilation | seconds of the processor |", "|---|---|"]
+    for row in document["rows"]:
+        if "wall seconds" in row:
+            lines.append(f"| {row['name']} | {row['seconds of the processor']:.1f} |")
     return "\n".join(lines)
 
 

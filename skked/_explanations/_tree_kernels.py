@@ -70,8 +70,9 @@ def rank_numbers(values, thresholds, missing, codes):
     n_steps = 0
     while 1 << n_steps <= len(thresholds):
         n_steps += 1
-    padded = np.full(1 << n_steps, np.inf)
-    padded[: len(thresholds)] = thresholds
+    padded = np.empty(1 << n_steps)
+    for i in range(len(padded)):  # a slice would be copied with a check of shapes, which takes seconds to compile
+        padded[i] = thresholds[i] if i < len(thresholds) else np.inf
     for first in range(0, len(values), CODE_BLOCK):
         here, code = values[first : first + CODE_BLOCK], codes[first : first + CODE_BLOCK]
         code[:] = 0
@@ -184,14 +185,14 @@ def n_levels(nodes, tree):
 @compiled
 def fill_tables(trees, codes, row_weight, nodes, leaves, points, table_start, origin, width, tables):
     """Tables of all leaves of some trees, from the coded background; entry ``origin`` is the first of ``tables``."""
-    n, most_masks = codes.shape[1], 1 << (len(points) - 1)
+    first, n, most_masks = np.int64(0), codes.shape[1], 1 << (len(points) - 1)  # a literal 0 would compile anew
     histogram, terms = np.zeros((most_masks, 4)), np.empty((4, most_masks))
     for tree in trees:
         masks = np.zeros((n_levels(nodes, tree), n), np.uint16)
         for node in range(nodes.tree_start[tree], nodes.tree_start[tree + 1]):
             leaf = leaves.number[node]
             if leaf < 0:
-                descend(codes, 0, n, nodes, node, masks)
+                descend(codes, first, n, nodes, node, masks)
             elif table_start[leaf + 1] > table_start[leaf]:
                 n_groups = leaves.n_groups[leaf]
                 count_masks(masks[nodes.level[node]], row_weight, histogram[: 1 << n_groups])
@@ -222,7 +223,7 @@ def add_leaves(trees, codes, rows, block, nodes, leaves, table_start, origin, wi
                 if leaf < 0:
                     descend(codes, first, count, nodes, node, masks)
                     continue
-                start, output = table_start[leaf] - origin, leaves.output[leaf]
+                start, output = table_start[leaf] - origin, np.int64(leaves.output[leaf])
                 stop = table_start[leaf + 1] - origin
                 if start == stop:
                     continue
@@ -237,22 +238,19 @@ def add_leaves(trees, codes, rows, block, nodes, leaves, table_start, origin, wi
                     waiting[output, which, i] = mask[i]
                 n_waiting[output] += 1
                 if n_waiting[output] == TOGETHER:
-                    add_together(waiting[output], TOGETHER, place[output], tables, width, phi[output, first:], count)
-                    n_waiting[output] = 0
-            for output in range(n_outputs):
-                if n_waiting[output]:
-                    add_together(
-                        waiting[output], n_waiting[output], place[output], tables, width, phi[output, first:], count
-                    )
-                    n_waiting[output] = 0
+                    add_together(output, waiting, n_waiting, place, tables, width, phi, first, count)
+            for each in range(n_outputs):
+                if n_waiting[each]:
+                    add_together(each, waiting, n_waiting, place, tables, width, phi, first, count)
 
 
 @compiled
-def add_together(masks, n_leaves, place, tables, width, sums, count):
-    """Add the shares of a few leaves, whose tables begin at ``place``, to the sums (rows, width) of one output."""
-    flat = sums.ravel()
+def add_together(output, waiting, n_waiting, place, tables, width, phi, first, count):
+    """Add the shares of the leaves of an output that wait, whose tables begin at ``place``; then none waits."""
+    flat, masks, n_leaves, begin = phi[output, first:].ravel(), waiting[output], n_waiting[output], place[output]
+    n_waiting[output] = 0
     for lane in range(0, width, LANES):
-        one, two, three, four = place[0] + lane, place[1] + lane, place[2] + lane, place[3] + lane
+        one, two, three, four = begin[0] + lane, begin[1] + lane, begin[2] + lane, begin[3] + lane
         if n_leaves == TOGETHER:
             for i in range(count):
                 a, b = one + np.int64(masks[0, i]) * width, two + np.int64(masks[1, i]) * width
@@ -266,7 +264,7 @@ def add_together(masks, n_leaves, place, tables, width, sums, count):
         if n_leaves != 2:
             last = n_leaves - 1
             for i in range(count):
-                sum_lanes(flat, i * width + lane, tables, (place[last] + lane + np.int64(masks[last, i]) * width,))
+                sum_lanes(flat, i * width + lane, tables, (begin[last] + lane + np.int64(masks[last, i]) * width,))
 
 
 @compiled

@@ -25,7 +25,9 @@ def fail_masks(codes, first, count, nodes, leaves, masks_at_leaf):
             if leaf < 0:
                 descend(codes, first, count, nodes, node, masks)
             else:
-                masks_at_leaf[leaf] = masks[nodes.level[node]]
+                here, there = masks[nodes.level[node]], masks_at_leaf[leaf]
+                for i in range(count):  # not a slice, whose check of shapes would take seconds to compile
+                    there[i] = here[i]
 
 
 @compiled
@@ -63,8 +65,8 @@ def apply_link(output, n_outputs, link, floor, scratch):
             output[1, i] = 1.0 / (1.0 + np.exp(-output[0, i]))
             output[0, i] = 1.0 - output[1, i]
     elif link == SOFTMAX:
-        one[:n] = output[0]
-        for each in range(1, n_outputs):
+        one[:n] = -np.inf
+        for each in range(n_outputs):
             for i in range(n):
                 one[i] = max(one[i], output[each, i])
         two[:n] = 0.0
@@ -297,7 +299,8 @@ def add_reached(from_row, from_background, count, n_words, first, leaves, sums):
     if n_words == 1 and leaves.value.shape[1] == 1:  # most boosters
         value = np.zeros(64)
         n_leaves = min(64, len(leaves.value) - first)
-        value[:n_leaves] = leaves.value[first : first + n_leaves, 0]
+        for leaf in range(n_leaves):
+            value[leaf] = leaves.value[first + leaf, 0]
         total = sums[max(leaves.output[first], 0)]
         for s in range(count):
             members, others = from_row[0, s], from_background[0, s]

@@ -121,7 +121,8 @@ def _walk(tree_start, group, right, slot, level, n_groups, start, groups, path):
             known = n_groups[node]
             if group[node] < 0:
                 if len(groups):
-                    groups[start[node] : start[node] + known] = path[:known]
+                    for i in range(known):  # a slice would be copied with a check of shapes, which compiles for seconds
+                        groups[start[node] + i] = path[i]
                 continue
             position = 0
             while position < known and path[position] != group[node]:
