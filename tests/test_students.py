@@ -325,7 +325,8 @@ def test_superfeatures_of_every_kind(cancer, superfeatures):
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"max_parameters": 10}, "at least"),
+        ({"max_parameters": 3}, "at least"),
+        ({"max_parameters": 10, "network": "additive"}, "at least"),
         ({"max_parameters": 20, "max_features": None}, "at least"),
         ({"temperature": 0}, "temperature"),
         ({"distillation_weight": 1.5}, "distillation_weight"),

@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
@@ -199,6 +200,15 @@ def test_sixteen_threads_share_one_student():
             for answer in answers:
                 np.testing.assert_array_equal(answer[0], expected[0])
                 np.testing.assert_array_equal(answer[1], expected[1])
+
+
+def test_processes_share_one_student():
+    frame = pd.DataFrame(X, columns=list("abcd")).assign(e=["u", "v", None] * 20)
+    shared = KEDClassifier(superfeatures=2, **QUICK).fit(frame, Y)
+    tables = [frame.iloc[k : k + 30] for k in range(8)]
+    for ask in (shared.predict_proba, shared.contributions):
+        answers = Parallel(n_jobs=2, backend="loky")(delayed(ask)(table) for table in tables)
+        np.testing.assert_array_equal(answers, [ask(table) for table in tables])
 
 
 def test_fits_in_parallel_threads_do_not_disturb_each_other():
