@@ -173,10 +173,10 @@ def render(document):
     for row in document["rows"]:
         if "floor" in row:
             lines.append(f"| {row['name']} | {row['seconds']:.2f} | {row['floor']:.2f} | {row['ratio']:.1f} × |")
-    lines += ["", "| compilation | seconds of the processor |", "|---|---|"]
+    lines += ["", "| compilation | seconds |", "|---|---|"]
     for row in document["rows"]:
-        if "wall seconds" in row:
-            lines.append(f"| {row['name']} | {row['seconds of the processor']:.1f} |")
+        if "wall seconds" in row:  # which other work on the machine makes longer
+            lines.append(f"| {row['name']} | {row.get('seconds of the processor', row['wall seconds']):.1f} |")
     return "\n".join(lines)
 
 
