@@ -112,6 +112,25 @@ def outsiders(task, budget, n_columns, n_outputs):
     }
 
 
+def glass_boxes(task, budget, n_outputs):
+    """Unfitted models that explain themselves and are not networks, by name; needs interpret-core and imodels.
+
+    The explainable boosting machine is as large as it likes, some thousand numbers per column; the sum of trees (FIGS)
+    has two numbers per rule and one per leaf, and no more than 30 rules, which take it minutes already.
+    """
+    from imodels import FIGSClassifier, FIGSRegressor
+    from interpret.glassbox import ExplainableBoostingClassifier, ExplainableBoostingRegressor
+
+    regression = task == "regression"
+    additive = ExplainableBoostingRegressor if regression else ExplainableBoostingClassifier
+    rules = FIGSRegressor if regression else FIGSClassifier
+    models = {
+        "EBM": additive(interactions=0, n_jobs=1, random_state=0),
+        "FIGS": rules(max_rules=min(30, budget // (2 + n_outputs)), random_state=0),
+    }
+    return {name: make_pipeline(dense_codes(), model) for name, model in models.items()}
+
+
 def quality(model, X, y, task):
     """Accuracy and log-loss in nats, or R²."""
     if task == "regression":
@@ -135,7 +154,10 @@ def measure(folder, cell, wanted, known, write):
         models = students(task, **common)
         if kind == "boosting":
             n_columns = dense_codes().fit_transform(X_train).shape[1]
-            models |= outsiders(task, budget, n_columns, 1 if task == "regression" else len(set(y_train)))
+            n_outputs = 1 if task == "regression" else len(set(y_train))
+            models |= outsiders(task, budget, n_columns, n_outputs)
+            if {"EBM", "FIGS"} & set(wanted or ()):
+                models |= glass_boxes(task, budget, n_outputs)
         shared = {"table": name, "n_train": len(train), "rows": n_rows, "budget": budget, "teacher": kind, "seed": seed}
         taught = None
         for label, model in models.items():

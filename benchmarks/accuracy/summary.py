@@ -14,22 +14,34 @@ import pandas as pd
 from benchmarks.common import RESULTS
 
 DOCS = Path(__file__).parents[2] / "docs"
-CELL = ["table", "rows", "budget", "teacher", "seed"]
+CELL = ["table", "rows", "budget", "teacher"]
+RUN = [*CELL, "seed"]
 STUDENTS = ["plain", "KD", "KD + chimeras", "KED", "heads", "CV"]
-OUTSIDERS = ["linear", "tree", "small boosting", "MLP"]
+RIVALS = ["plain", "KD", "KED"]
+BEST_RIVAL = "best of plain, KD, KED"
+OUTSIDERS = ["linear", "tree", "small boosting", "MLP", "EBM", "FIGS"]
 MODELS = OUTSIDERS + STUDENTS
 TIE = 0.25
 """Points within which two students are said to tie."""
 
 
 def read(path):
-    """Scores in percent, a row per cell and a column per model; cells where every model ran, and facts about them."""
+    """Mean scores in percent, a row per cell and a column per model, over the seeds that every student ran; and facts.
+
+    The facts are the task, the number of runs, and the means of the teacher's score and the majority's share.
+    """
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    runs = pd.DataFrame([line for line in lines if "model" in line]).drop_duplicates([*CELL, "model"], keep="last")
-    scores = 100 * runs.pivot(index=CELL, columns="model", values="score").reindex(columns=MODELS)
-    facts = runs[runs["model"] == "KED"].set_index(CELL)[["task", "teacher_score", "majority"]]
-    complete = scores[STUDENTS].dropna().index
-    return scores.loc[complete], facts.loc[complete], runs.set_index([*CELL, "model"])
+    runs = pd.DataFrame([line for line in lines if "model" in line]).drop_duplicates([*RUN, "model"], keep="last")
+    scores = 100 * runs.pivot(index=RUN, columns="model", values="score").reindex(columns=MODELS)
+    scores = scores.loc[scores[STUDENTS].dropna().index]
+    facts = runs[runs["model"] == "KED"].set_index(RUN)[["task", "teacher_score", "majority"]].loc[scores.index]
+    facts = facts.groupby(CELL).agg({"task": "first", "teacher_score": "mean", "majority": "mean"})
+    return scores.groupby(CELL).mean(), facts.assign(runs=scores.groupby(CELL).size())
+
+
+def of_teacher(kind, scores, facts):
+    """The cells of one kind of teacher."""
+    return (table.xs(kind, level="teacher", drop_level=False) for table in (scores, facts))
 
 
 def differences(scores, model, baseline="KD"):
@@ -47,10 +59,10 @@ def interval(values, repeats=2000):
     return np.percentile(means, [2.5, 97.5])
 
 
-def compared(scores):
+def compared(scores, facts):
     """Against KD: mean difference with its interval, wins, ties, losses and the worst cell, by rows and budget."""
-    lines = ["| rows, budget | cells | student | mean − KD | 95 % interval | wins, ties, losses | worst cell |"]
-    lines.append("|---|---|---|---|---|---|---|")
+    lines = ["| rows, budget | cells | runs | student | mean − KD | 95 % interval | wins, ties, losses | worst cell |"]
+    lines.append("|---" * 8 + "|")
     settings = [(rows, budget) for rows, budget in scores.groupby(["rows", "budget"]).groups] + [("all", "all")]
     for rows, budget in settings:
         some = scores if rows == "all" else scores.xs((rows, budget), level=("rows", "budget"), drop_level=False)
@@ -61,7 +73,7 @@ def compared(scores):
             worst = ahead.idxmin()
             where = "all" if rows == "all" else f"{rows:,}, {budget:,}"
             lines.append(
-                f"| {where} | {len(ahead)} | {model} | {ahead.mean():+.2f} "
+                f"| {where} | {len(ahead)} | {facts.loc[ahead.index, 'runs'].sum()} | {model} | {ahead.mean():+.2f} "
                 f"| {low:+.2f} to {high:+.2f} | {wins}, {len(ahead) - wins - losses}, {losses} "
                 f"| {ahead.min():+.1f} ({worst[0]}) |"
             )
@@ -71,7 +83,8 @@ def compared(scores):
 def beside_outsiders(scores):
     """How far CV is ahead of models that people use instead: mean difference, interval, wins, ties, losses."""
     lines = ["| CV beside | cells | mean difference | 95 % interval | wins, ties, losses |", "|---|---|---|---|---|"]
-    for model in OUTSIDERS:
+    scores = scores.assign(**{BEST_RIVAL: scores[RIVALS].max(axis=1)})
+    for model in [BEST_RIVAL, *OUTSIDERS]:
         ahead = differences(scores, "CV", model).dropna()
         if ahead.empty:
             continue
@@ -84,11 +97,27 @@ def beside_outsiders(scores):
     return "\n".join(lines)
 
 
+def by_teacher(scores, facts):
+    """Against KD, for every kind of teacher: mean difference with its interval, wins, ties, losses."""
+    lines = ["| teacher | rows, budget | cells | student | mean − KD | 95 % interval | wins, ties, losses |"]
+    lines.append("|---" * 7 + "|")
+    for (kind, rows, budget), some in scores.groupby(["teacher", "rows", "budget"]):
+        for model in ("KED", "heads", "CV"):
+            ahead = differences(some, model)
+            low, high = interval(ahead)
+            wins, losses = int((ahead > TIE).sum()), int((ahead < -TIE).sum())
+            lines.append(
+                f"| {kind} | {rows:,}, {budget:,} | {len(ahead)} | {model} | {ahead.mean():+.2f} "
+                f"| {low:+.2f} to {high:+.2f} | {wins}, {len(ahead) - wins - losses}, {losses} |"
+            )
+    return "\n".join(lines)
+
+
 def by_table(scores, facts):
     """Mean score of every model per table, over rows, budgets and seeds."""
     mean = scores.groupby("table").mean()
     teacher = 100 * facts["teacher_score"].groupby("table").mean()
-    order = [*reversed(STUDENTS), *OUTSIDERS]
+    order = [model for model in [*reversed(STUDENTS), *OUTSIDERS] if mean[model].notna().any()]
     lines = ["| table | cells | teacher | " + " | ".join(order) + " |", "|---" * (len(order) + 3) + "|"]
     for table, row in mean.iterrows():
         n_cells = int((scores.index.get_level_values("table") == table).sum())
@@ -139,9 +168,11 @@ def draw(scores, path):
 
 def render(path):
     """All tables as Markdown."""
-    scores, facts, _ = read(path)
-    parts = [compared(scores), beside_outsiders(scores), retention(scores, facts), by_table(scores, facts)]
-    return "\n\n".join(parts)
+    everything = read(path)
+    scores, facts = of_teacher("boosting", *everything)
+    parts = [compared(scores, facts), beside_outsiders(scores), retention(scores, facts), by_table(scores, facts)]
+    others = [table[table.index.get_level_values("teacher") != "boosting"] for table in everything]
+    return "\n\n".join([*parts, by_teacher(*others)] if len(others[0]) else parts)
 
 
 def blocks(path):
@@ -168,7 +199,7 @@ def main():
         begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->\n"
         before, rest = page.read_text().split(begin)
         page.write_text(before + begin + "\n" + text + "\n\n" + end + rest.split(end)[1])
-    scores, _, _ = read(options.file)
+    scores, _ = of_teacher("boosting", *read(options.file))
     draw(scores, DOCS / "results-accuracy.svg")
 
 
