@@ -54,7 +54,9 @@ class Jobs:
         return Parallel(n_jobs=self.n_jobs)(jobs_of(_block, (self.memory, function, shared), items, self.n_jobs))
 
     def in_turn(self, function, rows, block_size):
-        """The same for a function that has threads of its own."""
+        """The same for a function that has threads and limits of its own; in one block where nothing is kept."""
+        if not self.memory.is_on:
+            return [function(rows)]
         name = self._name(rows)
         blocks = [slice(start, start + block_size) for start in range(0, n_rows(rows), block_size)]
         return [
