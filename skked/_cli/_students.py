@@ -283,7 +283,7 @@ def _facts(student, path):
     yield "file", f"{path.stat().st_size:,} bytes"
     if hasattr(student, "n_parameters_"):
         yield "parameters", f"{student.n_parameters_:,}"
-    if hasattr(getattr(student, "network_", None), "is_additive"):
+    if hasattr(student, "superfeature_names_") and hasattr(getattr(student, "network_", None), "is_additive"):
         yield "network", "one per superfeature" if student.network_.is_additive else "dense"
     yield "columns", f"{student.n_features_in_:,}"
     if hasattr(student, "classes_"):
