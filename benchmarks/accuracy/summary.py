@@ -59,6 +59,13 @@ def interval(values, repeats=2000):
     return np.percentile(means, [2.5, 97.5])
 
 
+def summed(ahead):
+    """Three cells of a table: the mean difference, its interval, and wins, ties, losses."""
+    low, high = interval(ahead)
+    wins, losses = int((ahead > TIE).sum()), int((ahead < -TIE).sum())
+    return f"{ahead.mean():+.2f} | {low:+.2f} to {high:+.2f} | {wins}, {len(ahead) - wins - losses}, {losses}"
+
+
 def compared(scores, facts):
     """Against KD: mean difference with its interval, wins, ties, losses and the worst cell, by rows and budget."""
     lines = ["| rows, budget | cells | runs | student | mean − KD | 95 % interval | wins, ties, losses | worst cell |"]
@@ -68,13 +75,10 @@ def compared(scores, facts):
         some = scores if rows == "all" else scores.xs((rows, budget), level=("rows", "budget"), drop_level=False)
         for model in ["plain", "KD + chimeras", "KED", "heads", "CV"]:
             ahead = differences(some, model)
-            low, high = interval(ahead)
-            wins, losses = int((ahead > TIE).sum()), int((ahead < -TIE).sum())
             worst = ahead.idxmin()
             where = "all" if rows == "all" else f"{rows:,}, {budget:,}"
             lines.append(
-                f"| {where} | {len(ahead)} | {facts.loc[ahead.index, 'runs'].sum()} | {model} | {ahead.mean():+.2f} "
-                f"| {low:+.2f} to {high:+.2f} | {wins}, {len(ahead) - wins - losses}, {losses} "
+                f"| {where} | {len(ahead)} | {facts.loc[ahead.index, 'runs'].sum()} | {model} | {summed(ahead)} "
                 f"| {ahead.min():+.1f} ({worst[0]}) |"
             )
     return "\n".join(lines)
@@ -88,12 +92,7 @@ def beside_outsiders(scores):
         ahead = differences(scores, "CV", model).dropna()
         if ahead.empty:
             continue
-        low, high = interval(ahead)
-        wins, losses = int((ahead > TIE).sum()), int((ahead < -TIE).sum())
-        lines.append(
-            f"| {model} | {len(ahead)} | {ahead.mean():+.2f} | {low:+.2f} to {high:+.2f} "
-            f"| {wins}, {len(ahead) - wins - losses}, {losses} |"
-        )
+        lines.append(f"| {model} | {len(ahead)} | {summed(ahead)} |")
     return "\n".join(lines)
 
 
@@ -104,12 +103,7 @@ def by_teacher(scores, facts):
     for (kind, rows, budget), some in scores.groupby(["teacher", "rows", "budget"]):
         for model in ("KED", "heads", "CV"):
             ahead = differences(some, model)
-            low, high = interval(ahead)
-            wins, losses = int((ahead > TIE).sum()), int((ahead < -TIE).sum())
-            lines.append(
-                f"| {kind} | {rows:,}, {budget:,} | {len(ahead)} | {model} | {ahead.mean():+.2f} "
-                f"| {low:+.2f} to {high:+.2f} | {wins}, {len(ahead) - wins - losses}, {losses} |"
-            )
+            lines.append(f"| {kind} | {rows:,}, {budget:,} | {len(ahead)} | {model} | {summed(ahead)} |")
     return "\n".join(lines)
 
 
