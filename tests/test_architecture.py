@@ -12,7 +12,8 @@ LAYERS = [
     ["_validation", "_progress", "_memory", "_parallel", "_writing"],
     ["_table"],
     ["_teachers", "_forward", "_image_forward"],
-    ["_superfeatures", "_explanations", "_torch", "_chimera"],
+    ["_torch"],
+    ["_superfeatures", "_explanations", "_chimera"],
     ["_students"],
     ["_metrics"],
     ["_displays", "_export"],
@@ -64,6 +65,6 @@ def test_heavy_imports_stay_in_their_rooms(path):
 
 @pytest.mark.parametrize("path", [path for path in FILES if _room(path) == "_torch"], ids=lambda path: path.name)
 def test_torch_room_knows_numpy_and_torch_only(path):
-    standard = {"dataclasses", "itertools", "contextlib", "math", "threading", "warnings"}
+    standard = {"dataclasses", "functools", "itertools", "contextlib", "math", "threading", "warnings"}
     found = {module.split(".")[0] for module in _imports(path, top_only=False)}
     assert found <= standard | {"numpy", "torch", "skked"}

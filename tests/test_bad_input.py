@@ -877,6 +877,7 @@ def refuse_explainer(what, error, message, *, teacher=FITTED, X=X, superfeatures
     )
 
 
+refuse_explainer("device", ValueError, "'abacus' is not available.*Use 'auto'", device="abacus")
 for _name in ("one-dimensional", "no-rows", "inf", "dates", "multi-index", "repeated-names", "sparse"):
     _table, _error, _message = TABLES[_name]
     refuse_explainer(f"X-{_name}", _error, _message, X=_table)

@@ -699,6 +699,7 @@ def torch_model(*layers):
             "sigmoid": torch.nn.Sigmoid,
             "softmax": lambda: torch.nn.Softmax(1),
             "rough": lambda: torch.nn.GELU(approximate="tanh"),
+            "leaky": lambda: torch.nn.LeakyReLU(0.2),
             "norm": lambda: torch.nn.LayerNorm(6),
             "nothing": torch.nn.Identity,
         }
@@ -711,6 +712,7 @@ def torch_model(*layers):
         ["lin", "silu", "lin", "lin", "softmax"],
         ["lin", "sigmoid", "nothing", "lin", "softmax"],
         ["lin", "rough", "lin", "softmax"],
+        ["lin", "leaky", "lin", "softmax"],
         ["lin"],
         ["lin", "softmax"],
     ],
@@ -727,6 +729,54 @@ def test_torch_networks_of_other_layers(layers, table):
     found = explain(network, X, X[:6], background=X[:5])
     assert found.engine == "network"
     np.testing.assert_allclose(found.phi, explain(black_box, X, X[:6], background=X[:5]).phi, atol=1e-6)
+    # "cpu" is numpy, any other device is torch's
+    on_torch = explain(network, X, X[:6], background=X[:5], device="cpu:0", max_bytes=20_000)
+    np.testing.assert_allclose(on_torch.phi, found.phi, atol=1e-6)
+
+
+@pytest.mark.parametrize("response", ["margin", "probability", "log_odds"])
+@pytest.mark.parametrize("activation", ["relu", "tanh", "logistic", "identity"])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_networks_on_a_torch_device(response, activation, classes, table):
+    X, y = table[0], np.digitize(table[0][:, 0], [0.0, 0.5][: classes - 1])
+    teacher = MLPClassifier((7, 5), activation=activation, max_iter=20, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        teacher.fit(X, y)
+    background = {"background": X[:20], "background_weight": np.arange(1, 21)}
+    by_numpy, by_torch, *by_gpu = (
+        explain(teacher, X, X[:9], response=response, device=device, **background)
+        for device in ["cpu", "cpu:0", *(["cuda"] if has_gpu() else [])]
+    )
+    assert by_torch.engine == "network"
+    for found in (by_torch, *by_gpu):
+        np.testing.assert_allclose(found.phi, by_numpy.phi, atol=1e-5 * np.abs(by_numpy.phi).max())
+        np.testing.assert_array_equal(found.base, by_numpy.base)
+
+
+def has_gpu():
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def test_a_network_that_does_not_fit_into_a_gpu_is_explained_on_the_cpu(table, monkeypatch):
+    import torch
+
+    X = table[0]
+    teacher = MLPRegressor(hidden_layer_sizes=(5,), max_iter=5, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        teacher.fit(X, X[:, 0])
+    expected = explain(teacher, X, X[:9], device="cpu")
+
+    def full(*args, **kwargs):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(torch, "einsum", full)
+    with pytest.warns(UserWarning, match="not enough memory.*on the CPU.*max_bytes"):
+        found = explain(teacher, X, X[:9], device="cpu:0")
+    np.testing.assert_array_equal(found.phi, expected.phi)
 
 
 @pytest.mark.parametrize("layers", [["lin", "norm", "lin"], ["softmax"], ["lin", "softmax", "lin"], ["lin", "silu"]])

@@ -43,6 +43,7 @@ class Problem:
     max_bytes: int
     jobs: Jobs
     rng: np.random.RandomState
+    device: str
 
     @property
     def n_superfeatures(self):

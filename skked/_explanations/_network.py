@@ -2,7 +2,9 @@
 
 import functools
 import importlib.util
+import warnings
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import block_diag
@@ -11,7 +13,7 @@ from scipy.special import erf, expit, softmax
 from skked._explanations._errors import NotApplicableError
 from skked._forward import StudentNetwork
 
-__all__ = ["Network", "NetworkValues", "network_of"]
+__all__ = ["Network", "NetworkValues", "device_of", "network_of"]
 
 # Rows of hidden units that stay in the second-level cache between layers.
 _HIDDEN_ROWS = 512
@@ -37,8 +39,8 @@ def _silu(h):
     h *= expit(h)
 
 
-def _leaky_relu(h, slope):
-    np.maximum(h, slope * h, out=h)
+def _leaky_relu(h, negative_slope):
+    np.maximum(h, negative_slope * h, out=h)
 
 
 def _tanh(h):
@@ -53,7 +55,30 @@ def _identity(h):
     pass
 
 
-_ACTIVATIONS = {"relu": _relu, "tanh": _tanh, "logistic": _logistic, "identity": _identity}
+_IN_PLACE = {
+    "relu": _relu,
+    "leaky_relu": _leaky_relu,
+    "tanh": _tanh,
+    "logistic": _logistic,
+    "silu": _silu,
+    "gelu": _gelu,
+    "gelu_by_tanh": _gelu_by_tanh,
+    "identity": _identity,
+}
+
+
+class Activation(NamedTuple):
+    """An activation of hidden units by its name, the same for numpy and torch."""
+
+    name: str
+    options: dict = {}
+
+    def __call__(self, h):
+        """Work in place."""
+        _IN_PLACE[self.name](h, **self.options)
+
+
+_RELU = Activation("relu")
 
 
 @dataclass(frozen=True)
@@ -64,8 +89,8 @@ class Network:
     ----------
     weights : list of float arrays of shape (n_in, n_out)
     biases : list of float arrays of shape (n_out,)
-    activations : list of callables
-        One for each hidden layer; they work in place.
+    activations : list of Activation
+        One for each hidden layer.
     output : {"identity", "logistic", "softmax"}
         What makes the last layer's outputs the answers of the teacher.
     """
@@ -108,7 +133,7 @@ def network_of(estimator):
     Network or None
     """
     if type(estimator).__name__ in ("MLPClassifier", "MLPRegressor") and hasattr(estimator, "coefs_"):
-        hidden = [_ACTIVATIONS[estimator.activation]] * (len(estimator.coefs_) - 1)
+        hidden = [Activation(estimator.activation)] * (len(estimator.coefs_) - 1)
         return Network(list(estimator.coefs_), list(estimator.intercepts_), hidden, estimator.out_activation_)
     if isinstance(estimator, StudentNetwork):
         return _network_of_student(estimator)
@@ -130,7 +155,7 @@ def _network_of_student(student):
     by_superfeature = (student.n_superfeatures, student.n_outputs)
     weights[-1] = weights[-1].reshape(-1, *by_superfeature).sum(axis=1)
     biases[-1] = biases[-1].reshape(by_superfeature).sum(axis=0) + student.base
-    return Network(weights, biases, [_relu] * (len(weights) - 1))
+    return Network(weights, biases, [_RELU] * (len(weights) - 1))
 
 
 def _network_of_torch(module):
@@ -139,7 +164,7 @@ def _network_of_torch(module):
         name = type(layer).__name__
         if name == "Linear" and output == "identity":
             if len(activations) < len(weights):
-                activations.append(_identity)
+                activations.append(Activation("identity"))
             weights.append(layer.weight.detach().cpu().numpy().astype(np.float64).T)
             bias = np.zeros(len(layer.weight)) if layer.bias is None else layer.bias.detach().cpu().numpy()
             biases.append(bias.astype(np.float64))
@@ -160,12 +185,12 @@ def _leaves_of(module):
 
 
 _TORCH_ACTIVATIONS = {
-    "ReLU": lambda layer: _relu,
-    "Tanh": lambda layer: _tanh,
-    "Sigmoid": lambda layer: _logistic,
-    "SiLU": lambda layer: _silu,
-    "GELU": lambda layer: _gelu if layer.approximate == "none" else _gelu_by_tanh,
-    "LeakyReLU": lambda layer: functools.partial(_leaky_relu, slope=layer.negative_slope),
+    "ReLU": lambda layer: _RELU,
+    "Tanh": lambda layer: Activation("tanh"),
+    "Sigmoid": lambda layer: Activation("logistic"),
+    "SiLU": lambda layer: Activation("silu"),
+    "GELU": lambda layer: Activation("gelu" if layer.approximate == "none" else "gelu_by_tanh"),
+    "LeakyReLU": lambda layer: Activation("leaky_relu", {"negative_slope": layer.negative_slope}),
 }
 
 
@@ -177,6 +202,21 @@ def _compiled_relu():
     from skked._explanations._network_kernels import add_relu
 
     return add_relu
+
+
+def device_of(device):
+    """Name of the device that a ``device`` parameter means; the CPU where there is no torch.
+
+    Raises
+    ------
+    ValueError
+        If torch knows no such device or it is not there.
+    """
+    if device == "cpu" or (device == "auto" and importlib.util.find_spec("torch") is None):
+        return "cpu"
+    from skked._torch._device import resolve_device
+
+    return str(resolve_device(device))
 
 
 class NetworkValues:
@@ -211,6 +251,7 @@ class NetworkValues:
         if found.shape != scores.shape or not np.allclose(found, scores, rtol=_SAME, atol=_SAME * np.abs(scores).max()):
             raise NotApplicableError("the network that was read does not give the explained scores")
         self.base = self.background_weight @ scores
+        self.device = device_of(problem.device)
         self.weight_of_rows = self.background_weight.astype(np.float32)
         self.background_parts = self._parts(background)
         self.layers = [
@@ -230,6 +271,15 @@ class NetworkValues:
     def __call__(self, rows, coalitions):
         """Values of coalitions, float64 array of shape (n_rows, n_coalitions, n_outputs)."""
         parts = self._parts(rows)
+        if self.device != "cpu" and (self.is_affine or self.score.response == "probability"):
+            try:
+                return self._on_device(parts, coalitions)
+            except MemoryError:
+                warnings.warn(
+                    f"{self.device} has not enough memory for {self.max_bytes:,} bytes of coalitions; their values are "
+                    "computed on the CPU. Lower max_bytes to avoid it.",
+                    stacklevel=2,
+                )
         coalition_bytes = 4 * self.n_background * (self.background_parts.shape[2] + 4 * _ROWS * len(self.base))
         block = max(1, self.max_bytes // (4 * coalition_bytes))
         values = np.empty((len(parts), len(coalitions), len(self.base)))
@@ -250,6 +300,21 @@ class NetworkValues:
             columns = self.inner.labels == g
             parts[:, g] = rows[:, columns] @ weight[columns]
         return parts
+
+    def _on_device(self, parts, coalitions):
+        from skked._torch._network_values import mean_answers
+
+        means = mean_answers(
+            self.network,
+            parts,
+            self.background_parts,
+            self.background_weight,
+            coalitions,
+            output="identity" if self.is_affine else self.network.output,
+            max_bytes=self.max_bytes,
+            device=self.device,
+        )
+        return self._from_outputs(means) if self.is_affine else self.score.from_raw(means)
 
     def _background_sums(self, member):
         n, _, n_hidden = self.background_parts.shape
@@ -307,7 +372,7 @@ class NetworkValues:
 
     def _activate(self, activation, h, shift, into):
         """Write the activation of ``h + shift``, whose rows serve as many rows of ``h`` as there are to each."""
-        add_relu = _compiled_relu() if activation is _relu else None
+        add_relu = _compiled_relu() if activation == _RELU else None
         if add_relu is not None:
             add_relu(h, shift, into)
             return

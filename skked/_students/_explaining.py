@@ -79,7 +79,7 @@ class ExplainingStudent(ExplainsItself, DistilledStudent):
             return AdditiveExplainer([], engine="linear", random_state=seed, n_jobs=self.n_jobs)
         if self.explainer != "shapley":
             return clone(self.explainer)
-        return GroupShapleyExplainer([], random_state=seed, n_jobs=self.n_jobs)
+        return GroupShapleyExplainer([], device=self.device, random_state=seed, n_jobs=self.n_jobs)
 
     def _explanation_weight(self):
         return self.explanation_weight
