@@ -19,6 +19,8 @@ from sklearn.ensemble import (
     HistGradientBoostingRegressor,
     RandomForestClassifier,
     RandomForestRegressor,
+    StackingClassifier,
+    StackingRegressor,
 )
 from sklearn.metrics import log_loss, r2_score
 from sklearn.model_selection import GroupKFold
@@ -34,6 +36,7 @@ from benchmarks.tables.run import column_codes, linear_model
 MOST_ROWS = 60_000
 """Rows of a table that a run draws from."""
 TEST_ROWS = 4000
+TEACHERS = ("boosting", "forest", "network", "stack")
 
 
 def draw(folder, name, X, n_train, seed):
@@ -60,6 +63,10 @@ def teacher_of(kind, task):
     if kind == "forest":
         forest = RandomForestRegressor if regression else RandomForestClassifier
         return make_pipeline(column_codes(), forest(n_estimators=200, min_samples_leaf=2, random_state=0))
+    if kind == "stack":
+        members = [(member, teacher_of(member, task)) for member in ("forest", "network")]
+        members.append(("linear", linear_model(task)))
+        return (StackingRegressor if regression else StackingClassifier)(members, cv=3)
     network = MLPRegressor if regression else MLPClassifier
     model = network(hidden_layer_sizes=(100,), max_iter=300, early_stopping=True, random_state=0)
     return make_pipeline(column_codes(), model)
@@ -142,6 +149,17 @@ def quality(model, X, y, task):
     }
 
 
+def costs(student, X, y):
+    """Bytes of the files of a student and its teacher, and microseconds for one row."""
+    report = skked.distillation_report({"student": student}, X[:200], y[:200], n_explained=0).to_dataframe()
+    teacher, student = report.loc["teacher"], report.loc["student"]
+    return {
+        f"{whose}{name}": round(float(row[name]), 1)
+        for name in ("bytes", "us_one_row")
+        for whose, row in (("", student), ("teacher_", teacher))
+    }
+
+
 def measure(folder, cell, wanted, known, write):
     """Fit what is not known yet of one cell, and write a line for each model."""
     name, n_rows, budget, kind, seed = cell
@@ -176,9 +194,10 @@ def measure(folder, cell, wanted, known, write):
             if hasattr(model, "teacher_"):
                 taught = taught or quality(model.teacher_, X_test, y_test, task)
                 line["teacher_score"] = taught["score"]
-                kind = "r2" if task == "regression" else "share"
                 said, answered = model.teacher_.predict(X_test), model.predict(X_test)
-                line["agreement"] = float(skked.agreement_score(said, answered, kind=kind))
+                measured_by = "r2" if task == "regression" else "share"
+                line["agreement"] = float(skked.agreement_score(said, answered, kind=measured_by))
+                line |= costs(model, X_test, y_test)
             if hasattr(model, "best_params_"):
                 line["chosen"] = {key: str(value) for key, value in model.best_params_.items()}
                 line["cv_score"] = model.best_score_
@@ -193,7 +212,7 @@ def main():
     parser.add_argument("--tables", nargs="*", help="default: all")
     parser.add_argument("--rows", nargs="*", type=int, default=[100, 300, 1000])
     parser.add_argument("--budgets", nargs="*", type=int, default=[500, 2000])
-    parser.add_argument("--teachers", nargs="*", default=["boosting"], choices=["boosting", "forest", "network"])
+    parser.add_argument("--teachers", nargs="*", default=["boosting"], choices=TEACHERS)
     parser.add_argument("--models", nargs="*", help="names as in the results; default: all")
     parser.add_argument("--seeds", nargs="*", type=int, default=list(range(5)))
     parser.add_argument("--out", default="accuracy", help="name of the file in results")
