@@ -449,7 +449,8 @@ def test_info_says_what_there_is(others):
     where, _, students = others
     told = {name: run("info", where / f"{name}.skops").stdout for name in students}
     assert "classes" not in told["numbers"] and "superfeature" in told["numbers"]
-    assert "0, 1, 2" in told["dense"]
+    assert "0, 1, 2" in told["dense"] and "network" not in told["dense"]
+    assert "one per superfeature" in told["numbers"]
     assert "of R²" in told["gap"] and "additive gap" not in told["three"]
     assert "x0, x1" in told["arrays"]
 
