@@ -25,11 +25,12 @@ from sklearn.ensemble import (
     RandomForestRegressor,
 )
 from sklearn.frozen import FrozenEstimator
-from sklearn.impute import SimpleImputer
+from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neural_network import MLPClassifier, MLPRegressor
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
     KBinsDiscretizer,
@@ -41,7 +42,7 @@ from sklearn.preprocessing import (
 )
 from sklearn.svm import SVC
 
-from skked import GroupShapleyExplainer, KEDClassifier
+from skked import ExplainingTeacherRegressor, GroupShapleyExplainer, KEDClassifier
 from skked._teachers import TeacherScores, default_teacher
 
 LABELS = np.array([0, 1, 0, 2, 3, 2])
@@ -790,7 +791,7 @@ class Squares(ClassifierMixin, BaseEstimator):
     """Coefficients, but not one per column."""
 
     def fit(self, X, y):
-        self.classes_, self.coef_ = np.array([0, 1]), np.ones((1, 12))
+        self.classes_, self.coef_, self.intercept_ = np.array([0, 1]), np.ones((1, 12)), np.zeros(1)
         return self
 
     def decision_function(self, X):
@@ -888,6 +889,8 @@ def test_shap_of_probabilities_is_of_the_second_class(table):
         KBinsDiscretizer(4, encode="ordinal", quantile_method="averaged_inverted_cdf"),
         SplineTransformer(3),
         OneHotEncoder(drop="first", handle_unknown="ignore", sparse_output=False),
+        OneHotEncoder(min_frequency=20, handle_unknown="infrequent_if_exist", sparse_output=False),
+        MissingIndicator(),
     ],
     ids=lambda each: type(each).__name__,
 )
@@ -895,6 +898,8 @@ def test_more_steps_are_looked_through(step, table):
     X, y = np.round(table[0]), table[1]
     if isinstance(step, SimpleImputer):
         X = np.hstack([X, np.full((300, 1), np.nan)])
+    if isinstance(step, MissingIndicator):
+        X[::3, 1], X[::4, 3] = np.nan, np.nan
     labels = np.append(LABELS, 1)[: X.shape[1]]
 
     with warnings.catch_warnings():
@@ -992,3 +997,106 @@ def test_pipelines_are_explained_by_their_last_step(response, table):
     found = explain(teacher, X, X[:4], background=X[:5], response=response)
     exact = explain(teacher, X, X[:4], background=X[:5], response=response, engine="enumeration")
     np.testing.assert_allclose(found.phi, exact.phi, atol=1e-8)
+
+
+def altered(kind, method, change):
+    """A kind of model, known by its name, whose answers are changed on the way out."""
+    return type(kind.__name__, (kind,), {method: lambda self, X: change(getattr(kind, method)(self, X))})
+
+
+@pytest.mark.parametrize(
+    ("teacher", "response", "engine", "reason"),
+    [
+        (
+            altered(HistGradientBoostingRegressor, "predict", lambda y: 2 * y)(max_iter=4),
+            "auto",
+            "tree",
+            "differs from the estimator's output",
+        ),
+        (
+            altered(HistGradientBoostingClassifier, "predict_proba", lambda p: 0.9 * p + 0.05)(max_iter=4),
+            "probability",
+            "tree",
+            "link that was read does not give the explained scores",
+        ),
+        (
+            altered(MLPRegressor, "predict", lambda y: 2 * y)(hidden_layer_sizes=(4,), max_iter=9),
+            "auto",
+            "network",
+            "network that was read does not give the explained scores",
+        ),
+        (
+            altered(Ridge, "predict", lambda y: 2 * y)(),
+            "auto",
+            "linear",
+            "is not additive in this response",
+        ),
+    ],
+    ids=["leaves", "link", "network", "linear"],
+)
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_what_is_changed_after_it_was_read_is_asked_instead(teacher, response, engine, reason, table):
+    X, y = table
+    teacher.fit(X, y if response == "auto" else y > 0)
+    answer = teacher.predict(X[:4])[:, None] if response == "auto" else teacher.predict_proba(X[:4])
+    explainer = GroupShapleyExplainer(LABELS, background=X[:5], response=response).fit(teacher, X)
+    found = explainer.explain(X[:4])
+    assert found.engine == "enumeration" and reason in explainer.passed_over_[engine]
+    np.testing.assert_allclose(found.base + found.phi.sum(axis=1), answer, atol=1e-12)
+
+
+def test_students_of_one_network_with_heads_are_read_as_networks(table):
+    X, y = table
+    quick = {"max_iter": 2, "max_parameters": 100, "cv": 2, "random_state": 0}
+    student = KEDClassifier(GaussianNB(), superfeatures=LABELS, network="heads", **quick).fit(X, y > 0)
+    explainer = GroupShapleyExplainer(LABELS, background=X[:5]).fit(student, X)
+    assert explainer.engine_ == "network" and "dense" in explainer.passed_over_["linear"]
+    exact = explain(student, X, X[:4], background=X[:5], engine="enumeration")
+    np.testing.assert_allclose(explainer.explain(X[:4]).phi, exact.phi, atol=1e-6)
+
+
+def test_explaining_teachers_of_other_columns_say_so_themselves(table):
+    X, y = table
+    teacher = ExplainingTeacherRegressor(LABELS, max_iter=3, random_state=0).fit(X, y)
+    with pytest.raises(ValueError, match="7 features, but ExplainingTeacherRegressor is expecting 6"):
+        GroupShapleyExplainer(np.arange(7)).fit(teacher, np.column_stack([X, y]))
+
+
+class Cautious(Pipeline):
+    """Says half of what its last step says."""
+
+    def predict(self, X):
+        return super().predict(X) / 2
+
+
+def test_pipelines_that_say_otherwise_than_their_last_step_are_asked_themselves(table):
+    X, y = table
+    teacher = Cautious([("scale", StandardScaler()), ("last", Ridge())]).fit(X, y)
+    found = explain(teacher, X, X[:4], background=X[:5], engine="enumeration")
+    np.testing.assert_allclose(found.base + found.phi.sum(axis=1), teacher.predict(X[:4])[:, None])
+
+
+def test_steps_that_make_columns_of_their_own_are_not_looked_through(table):
+    X, y = table
+    more = FunctionTransformer(lambda X: np.column_stack([X, X[:, 0] * X[:, 1]]))
+    explainer = GroupShapleyExplainer(LABELS, background=X[:5]).fit(make_pipeline(more, Ridge()).fit(X, y), X)
+    assert explainer.explain(X[:4]).engine == "enumeration"
+    assert "FunctionTransformer gives 7 columns where 6 were expected" in explainer.passed_over_["linear"]
+
+
+def test_margins_that_are_no_log_odds_of_the_probabilities(table):
+    X, y = table
+    teacher = OneVsRestClassifier(LogisticRegression()).fit(X, np.digitize(y, [-0.5, 0.5]))
+    assert explain(teacher, X, X[:4], background=X[:5]).response == "log_odds"
+    found = explain(teacher, X, X[:4], background=X[:5], response="margin")
+    margins = teacher.decision_function(X[:4])
+    total = found.base + found.phi.sum(axis=1)
+    np.testing.assert_allclose(total, margins - margins.mean(axis=1, keepdims=True), atol=1e-12)
+
+
+def test_shap_is_counted_before_and_after(table):
+    pytest.importorskip("shap", exc_type=ImportError)
+    X, _ = table
+    explainer = GroupShapleyExplainer(LABELS, background=3, engine="shap", random_state=0)
+    found = explainer.fit(lambda rows: rows[:, 0] * rows[:, 1], X).explain(X[:2])
+    assert found.n_evaluations == explainer.budget(2) == 3 * (1 + 2 * 2**4)

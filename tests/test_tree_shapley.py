@@ -231,6 +231,9 @@ def test_catboost(kind):
         compare(model, "response", X)
     model = getattr(catboost, kind)(iterations=3, grow_policy="Depthwise", verbose=0, allow_writing_files=False)
     assert "SymmetricTree" in why_not_extractable(model.fit(X, y), X)
+    names = pd.DataFrame({"a": X[:, 1], "b": np.where(score > 0, "u", "v")})
+    model = getattr(catboost, kind)(iterations=3, cat_features=["b"], verbose=0, allow_writing_files=False)
+    assert "encoding of categories" in why_not_extractable(model.fit(names, y), names)
 
 
 @pytest.mark.filterwarnings("ignore:The argument 'eval_set'")
@@ -304,7 +307,12 @@ def test_streaming_equals_tables(compiled):
     weight[3] = 0
     forest = RandomForestRegressor(3, random_state=0).fit(X[list("abcf")], np.column_stack([score, y]))
     boosting = HistGradientBoostingClassifier(max_iter=4, categorical_features="from_dtype").fit(X, y)
-    for model, rows, labels in ((forest, X[list("abcf")], LABELS[:4]), (boosting, X, LABELS)):
+    pure = DecisionTreeClassifier(random_state=0).fit(X[list("abcf")], y)  # with leaves that give all to the last class
+    for model, rows, labels in (
+        (forest, X[list("abcf")], LABELS[:4]),
+        (pure, X[list("abcf")], LABELS[:4]),
+        (boosting, X, LABELS),
+    ):
         game = rows[:30], rows[-150:], weight
         tables, _ = tree_shapley(extract_trees(model), labels, *game)
         streamed, base = tree_shapley(extract_trees(model), labels, *game, compiled=compiled, max_tree_entries=0)
@@ -453,6 +461,39 @@ def test_paths_of_more_than_eight_groups_without_numba(max_tree_entries):
     assert TreeGame(ensemble, labels, X[:30]).leaves.n_groups.max() > 8
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
     np.testing.assert_allclose(base + ours.sum(axis=1), model.predict(X[:9])[:, None], rtol=0, atol=1e-12)
+
+
+def test_tables_of_more_than_sixteen_groups_without_numba():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 20))
+    targets = np.column_stack([X[:, 0] * X[:, 1], X[:, 2]])
+    for y in (targets, targets[:, 0]):  # with a number for each output, and one for all
+        forest = ExtraTreesRegressor(3, max_depth=6, random_state=0).fit(X, y)
+        ensemble, labels = extract_trees(forest, X), np.arange(20)
+        ours, base = tree_shapley(ensemble, labels, X[:9], X[:30], compiled=False)
+        np.testing.assert_allclose(ours, tree_shapley(ensemble, labels, X[:9], X[:30], compiled=True)[0], atol=1e-12)
+        np.testing.assert_allclose(base + ours.sum(axis=1), forest.predict(X[:9]).reshape(9, -1), rtol=0, atol=1e-12)
+
+
+def test_boosting_of_named_columns_has_its_constant_start():
+    X, _, score = make_table()
+    frame = pd.DataFrame(X, columns=list("abcdefgh"))
+    compare(GradientBoostingRegressor(n_estimators=5, random_state=0).fit(frame, score), "predict", frame)
+
+
+class TwoMargins(HistGradientBoostingClassifier):
+    """One margin more than its trees give."""
+
+    def decision_function(self, X):
+        margin = super().decision_function(X)
+        return np.column_stack([-margin, margin])
+
+
+def test_more_that_cannot_be_read_says_why():
+    X, y, score = make_table()
+    assert "1 outputs, the estimator 2" in why_not_extractable(TwoMargins(max_iter=3).fit(X, y > 0), X)
+    several = xgboost_model("XGBRegressor", n_estimators=3, multi_strategy="multi_output_tree")
+    assert "multi_output_tree" in why_not_extractable(several.fit(X, np.column_stack([score, -score])), X)
 
 
 def test_paths_of_very_many_groups_are_refused(monkeypatch):

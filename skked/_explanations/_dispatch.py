@@ -144,6 +144,8 @@ def _tree(problem):
     try:
         return TreeEngine(problem, inner)
     except NotApplicableError:
+        if problem.score.response in ("margin", "prediction"):  # which are no links of anything
+            raise
         values = TreeLinkValues(problem, inner)
     if problem.n_superfeatures <= _MAX_PLAYERS and problem.n_coalitions == "auto":
         return TreeLinkEngine(values, problem.jobs)

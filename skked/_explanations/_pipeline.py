@@ -185,12 +185,9 @@ def _labels_after_columns(transformer, labels, table, n_out):
         width = place.stop - place.start
         if len(index) == 0 or width == 0:
             continue
-        if isinstance(part, str):
-            after[place] = labels[index]
-        else:
-            selected = table.iloc[:, index] if isinstance(table, pd.DataFrame) else table[:, index]
-            # One column selected by name alone reaches its transformer as a Series, which only it can read.
-            after[place] = _labels_after(part, labels[index], selected, width)
+        selected = table.iloc[:, index] if isinstance(table, pd.DataFrame) else table[:, index]
+        # One column selected by name alone reaches its transformer as a Series, which only it can read.
+        after[place] = _labels_after(part, labels[index], selected, width)
     return after
 
 
