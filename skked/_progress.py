@@ -13,7 +13,7 @@ from joblib.parallel import get_active_backend
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
-except ImportError:  # before scikit-learn 1.9
+except ImportError:  # pragma: no cover (before scikit-learn 1.9)
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
         """Nothing to support."""
@@ -141,9 +141,8 @@ def is_told():
 
 
 def say(message):
-    """A line about the fit that is followed, if its estimator is verbose."""
-    if is_told():
-        print(f"[{type(_CURRENT.get().estimator).__name__}] {message}", flush=True)
+    """A line about the fit that is followed."""
+    print(f"[{type(_CURRENT.get().estimator).__name__}] {message}", flush=True)
 
 
 def without_callbacks(estimator):

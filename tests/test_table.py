@@ -390,6 +390,24 @@ def test_rows_are_encoded_each_by_itself(seed, size):
     np.testing.assert_array_equal(encoder.transform(X[index]), encoder.transform(X)[index])
 
 
+@pytest.mark.parametrize("numbers", ["plain", "nullable"])
+def test_small_frames_are_read_like_large_ones(numbers):
+    frame = mixed_frame(800)
+    texts = frame["text"].astype(object).where(frame.index < 700, "blue")
+    frame = frame.assign(
+        text=texts,
+        na=texts.where(frame["flag"]).astype("string"),
+        ranks=pd.Categorical([2, 0, None, 2] * 200, categories=[2, 0]),
+        gaps=frame["size"].where(frame["flag"]),
+        bytes=pd.Series([b"x", b"y"] * 400, dtype=object),
+    )
+    if numbers == "plain":
+        frame = frame.drop(columns="nullable")
+    encoder = TableEncoder().fit(frame[:700])
+    few_by_few = [encoder.transform(frame[row : row + 5]) for row in range(0, 800, 5)]
+    np.testing.assert_array_equal(np.concatenate(few_by_few), encoder.transform(frame))
+
+
 @pytest.mark.parametrize("n_columns", [1, 30, 80, 1200])
 @pytest.mark.parametrize("gaps", [False, True])
 def test_blocks_of_many_rows_join_without_a_seam(n_columns, gaps):
@@ -417,6 +435,13 @@ def test_frames_of_numbers_are_let_through_only_as_in_fit():
     with config_context(assume_finite=True):
         check_table(model, infinite, reset=False)
         check_table(RidgeOnTable().fit(X.to_numpy(), np.arange(20) % 2), infinite.to_numpy(), reset=False)
+    mixed = X.assign(c=["x", "y"] * 10)
+    model = RidgeOnTable().fit(mixed, np.arange(20) % 2)
+    assert check_table(model, mixed[:1], reset=False).shape == (1, 3)
+    for rows in (slice(3, 4), slice(None)):
+        with pytest.raises(ValueError, match="'b' contains infinity"):
+            check_table(model, mixed.assign(b=infinite["b"])[rows], reset=False)
+    model = RidgeOnTable().fit(X, np.arange(20) % 2)
     for wrong in (X[["b", "a"]], X.rename(columns={"a": "c"}), X[["a"]], X[:0], X.assign(b=pd.Timestamp(0))):
         with pytest.raises((ValueError, TypeError)):
             check_table(model, wrong, reset=False)

@@ -69,8 +69,6 @@ def with_gradients(curriculum, teaching, gradients, n_explanations):
     share = min(1.0, n_explanations / n_samples)
 
     def explained(lesson, fold_of_row):
-        if lesson is None:
-            return None
         phi = np.zeros((len(lesson), lesson.X.shape[1], lesson.scores.shape[1]), dtype=np.float32)
         phi[:, np.setdiff1d(np.arange(phi.shape[1]), gradients.columns)] = np.nan
         known = np.zeros(len(lesson), dtype=bool)

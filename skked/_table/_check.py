@@ -6,7 +6,7 @@ from scipy import sparse
 from sklearn import get_config
 from sklearn.utils.validation import validate_data
 
-from skked._table._columns import column_kinds, is_plain, matrix_of, numbers_of
+from skked._table._columns import cells_of, column_kinds, kind_of_dtype, matrix_of, numbers_of
 
 __all__ = ["as_table", "check_table", "is_numeric"]
 
@@ -93,7 +93,7 @@ def is_numeric(X):
 
 
 def _is_ready(estimator, X):
-    """The fast path of prediction: an array or frame of numbers that nothing needs to be said about."""
+    """The fast path of prediction: an array or frame that nothing needs to be said about."""
     if X.__class__ not in (np.ndarray, pd.DataFrame) or X.ndim != 2 or not len(X):
         return False
     if X.shape[1] != getattr(estimator, "n_features_in_", -1):
@@ -103,7 +103,14 @@ def _is_ready(estimator, X):
         return names is None and X.dtype.char in "fd" and _has_no_infinity(X)
     if names is None or not np.array_equal(np.asarray(X.columns, dtype=object), names):
         return False
-    return all(is_plain(dtype) for dtype in X.dtypes) and _has_no_infinity(X.to_numpy(dtype=np.float64))
+    kinds = [kind_of_dtype(dtype) for dtype in X.dtypes]
+    if None in kinds:
+        return False
+    if get_config()["assume_finite"]:
+        return True
+    numeric = np.flatnonzero([kind != "category" for kind in kinds])
+    whole = len(numeric) == len(kinds)
+    return not np.isinf(X.to_numpy(dtype=np.float64) if whole else matrix_of(X, numeric, cells_of(X))).any()
 
 
 def _has_no_infinity(X):

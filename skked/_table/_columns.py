@@ -6,7 +6,21 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-__all__ = ["column_at", "column_kinds", "has_levels", "is_plain", "levels_of", "matrix_of", "numbers_of"]
+__all__ = [
+    "cells_of",
+    "column_at",
+    "column_kinds",
+    "has_levels",
+    "is_plain",
+    "kind_of_dtype",
+    "levels_at",
+    "levels_of",
+    "matrix_of",
+    "numbers_of",
+]
+
+# Cells up to which a frame is faster to read as objects at once than column by column.
+_FEW_CELLS = 2000
 
 _MEASURE = "give what the model should measure as numbers, such as the year, the hour or the days since a fixed date"
 _ADVICE = {
@@ -74,7 +88,24 @@ def column_kinds(X):
     """
     if not isinstance(X, pd.DataFrame):
         return ["numeric"] * X.shape[1]
-    return [_kind_of_dtype(dtype) or _kind_of_values(X.iloc[:, j]) for j, dtype in enumerate(X.dtypes)]
+    return [kind_of_dtype(dtype) or _kind_of_values(X.iloc[:, j]) for j, dtype in enumerate(X.dtypes)]
+
+
+def kind_of_dtype(dtype):
+    """The kind of column that a common dtype alone decides.
+
+    Parameters
+    ----------
+    dtype : numpy or pandas dtype
+
+    Returns
+    -------
+    {"numeric", "boolean", "category"} or None
+        None where the values decide.
+    """
+    if is_plain(dtype):
+        return "boolean" if dtype.kind == "b" else "numeric"
+    return "category" if isinstance(dtype, (pd.CategoricalDtype, pd.StringDtype)) else None
 
 
 def has_levels(dtype):
@@ -105,13 +136,29 @@ def is_plain(dtype):
     return isinstance(dtype, np.dtype) and dtype.kind in "biuf"
 
 
-def matrix_of(X, columns):
+def cells_of(X):
+    """The cells of a small frame as objects, else None.
+
+    Parameters
+    ----------
+    X : ndarray or DataFrame of shape (n_samples, n_features)
+
+    Returns
+    -------
+    object array of shape (n_samples, n_features) or None
+    """
+    return X.to_numpy(dtype=object) if isinstance(X, pd.DataFrame) and X.size <= _FEW_CELLS else None
+
+
+def matrix_of(X, columns, cells=None):
     """The values of numeric and boolean columns as float64, missing as NaN.
 
     Parameters
     ----------
     X : ndarray or DataFrame of shape (n_samples, n_features)
     columns : int array of shape (n_columns,)
+    cells : object array of shape (n_samples, n_features), default=None
+        What ``cells_of`` gave.
 
     Returns
     -------
@@ -121,8 +168,12 @@ def matrix_of(X, columns):
     whole = len(columns) == X.shape[1]
     if not isinstance(X, pd.DataFrame):
         return X if whole else X[:, columns].astype(np.float64)
+    dtypes = X.dtypes.tolist()
+    are_plain = all(is_plain(dtypes[j]) for j in columns)
+    if are_plain and cells is not None:
+        return cells[:, columns].astype(np.float64)
     part = X if whole else X.iloc[:, columns]
-    if all(is_plain(dtype) for dtype in part.dtypes):
+    if are_plain:
         return part.to_numpy(dtype=np.float64)
     matrix = np.empty(part.shape)
     for position, (_, column) in enumerate(part.items()):
@@ -178,11 +229,28 @@ def levels_of(column):
     return codes, [_text(value) for value in values]
 
 
-def _kind_of_dtype(dtype):
-    """The kind that a common dtype alone decides, else None."""
-    if is_plain(dtype):
-        return "boolean" if dtype.kind == "b" else "numeric"
-    return "category" if isinstance(dtype, (pd.CategoricalDtype, pd.StringDtype)) else None
+def levels_at(X, j, cells=None):
+    """The levels of column `j` and the level of each row.
+
+    Parameters
+    ----------
+    X : ndarray or DataFrame of shape (n_samples, n_features)
+    j : int
+    cells : object array of shape (n_samples, n_features), default=None
+        What ``cells_of`` gave.
+
+    Returns
+    -------
+    codes : int array of shape (n_samples,)
+    levels : list of str
+        As from ``levels_of``; the same text once for each of its rows where there are cells.
+    """
+    if cells is None:
+        return levels_of(column_at(X, j))
+    values = cells[:, j]
+    missing = pd.isna(values)
+    codes = np.where(missing, -1, np.cumsum(~missing) - 1)
+    return codes, [_text(value) for value in values[~missing]]
 
 
 def _kind_of_values(column):

@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skked._table._categories import fit_category, look_up
-from skked._table._columns import column_at, column_kinds, levels_of, matrix_of, numbers_of
+from skked._table._columns import cells_of, column_at, column_kinds, levels_at, matrix_of, numbers_of
 from skked._table._rows import column_names
 from skked._table._scaling import mean_and_scale, median_and_scale
 
@@ -106,7 +106,7 @@ class TableEncoder(BaseEstimator):
         self._fit_numbers(X, kinds, weight)
         blocks = [
             fit_category(
-                *levels_of(column_at(X, j)),
+                *levels_at(X, j),
                 weight,
                 codes_target=codes_target,
                 max_onehot=self.max_onehot,
@@ -150,10 +150,11 @@ class TableEncoder(BaseEstimator):
         encoded = np.empty((X.shape[0], len(self.columns_)), dtype=np.float32)
         n_numeric = len(self.numeric_columns_)
         start = n_numeric + len(self.indicators_)
+        cells = cells_of(X) if self.tables_ else None
         if n_numeric:
-            self._encode_numbers(matrix_of(X, self.numeric_columns_), encoded[:, :start])
+            self._encode_numbers(matrix_of(X, self.numeric_columns_, cells), encoded[:, :start])
         for j, levels, table in zip(self.category_columns_, self.levels_, self.tables_, strict=True):
-            encoded[:, start : start + table.shape[1]] = look_up(*levels_of(column_at(X, j)), levels, table)
+            encoded[:, start : start + table.shape[1]] = look_up(*levels_at(X, j, cells), levels, table)
             start += table.shape[1]
         return encoded
 
