@@ -166,3 +166,13 @@ def test_two_rows_are_enough(y):
     X = np.array([[0.0, 1.0], [2.0, 3.0]])
     mixed, _ = make_chimeric_set(X, [0, 1], 4, y=y, within_class=y is not None, random_state=0)
     assert {tuple(row) for row in mixed} == {(0.0, 3.0), (2.0, 1.0)}
+
+
+def test_rare_chimeras_are_repeated_before_the_search_for_new_ones_takes_long(monkeypatch):
+    from skked import _chimera
+
+    monkeypatch.setattr(_chimera, "_MOST_ROUNDS", 1)
+    weight = np.array([1.0, 1.0, 1e-9])
+    _, donors = make_chimeric_set(np.eye(3), [0, 1, 2], 24, sample_weight=weight, random_state=0)
+    assert len(donors) == 24
+    assert 6 <= len(np.unique(donors, axis=0)) < 24  # of the 24, all but 6 hold the row of hardly any weight

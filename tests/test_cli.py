@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 from typer.testing import CliRunner
 
@@ -559,3 +561,44 @@ def test_many_superfeatures_are_cut_short():
     assert "3 more" in console.file.getvalue()
     _printing._show_explanation(comparison, 0, console)
     assert console.file.getvalue().count("3 more") == 2
+
+
+def test_info_of_other_kinds_leaves_out_what_they_do_not_have(others, tmp_path):
+    _, table, students = others
+    network = {"estimator": "network", "max_iter": 3, "random_state": 0}
+    teacher = skked.ExplainingTeacherRegressor([0, 0, 1], **network).fit(table, table["a"])
+    pipeline = make_pipeline(StandardScaler(), skked.KDClassifier(**students["dense"].get_params(deep=False)))
+    told = []
+    for model in (teacher, pipeline.fit(table, table["a"] > 0)):
+        skked.save(model, tmp_path / "model.skops")
+        told.append(run("info", tmp_path / "model.skops").stdout)
+    assert "ExplainingTeacherRegressor" in told[0] and "a, b" in told[0] and "epochs" not in told[0]
+    assert "Pipeline" in told[1] and "columns" in told[1] and "parameters" not in told[1]
+
+
+def test_a_table_of_one_column_has_no_explanations_to_compare(tmp_path):
+    x = np.arange(60.0)
+    pd.DataFrame({"x": x, "y": np.sin(x)}).to_csv(tmp_path / "t.csv", index=False)
+    result = run("distill", tmp_path / "t.csv", "--target", "y", "--epochs", 1, "--max-parameters", 40)
+    assert result.exit_code == 0, result.output
+    assert "small differences mean nothing" in result.stdout and "mean cosine" not in result.stdout
+
+
+def test_what_is_warned_about_is_said_in_a_line(others, tmp_path):
+    where, table, _ = others
+    tree = DecisionTreeRegressor(max_depth=3).fit(table.to_numpy(), table["a"])  # of columns without names
+    joblib.dump(tree, tmp_path / "teacher.joblib")
+    options = ["--target", "number", "--drop", "three", "--drop", "nothing", "--teacher", tmp_path / "teacher.joblib"]
+    result = run("distill", where / "t.csv", *options, "--epochs", 1, "--max-parameters", 60)
+    assert result.exit_code == 0, result.output
+    said = " ".join(result.output.split())
+    assert "UserWarning: X has feature names, but DecisionTreeRegressor was fitted without feature names" in said
+
+
+def test_teachers_that_know_fewer_columns_say_which_to_drop(others, tmp_path):
+    where, table, _ = others
+    joblib.dump(DecisionTreeRegressor(max_depth=2).fit(table[["a", "b"]], table["a"]), tmp_path / "teacher.joblib")
+    result = run("distill", where / "t.csv", "--target", "number", "--teacher", tmp_path / "teacher.joblib")
+    assert result.exit_code == 2, result.output
+    said = " ".join(result.stderr.split())
+    assert "fitted without 3 columns of the table: add --drop 'c' --drop 'three' --drop 'nothing'" in said

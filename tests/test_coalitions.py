@@ -247,3 +247,13 @@ def test_values_of_a_game_that_the_prior_knows_are_found(n):
     effects = RNG.randn(n)
     odd = (np.vstack([np.ones(n), 2.0 * design - 1]) @ effects / 2)[None, :, None]
     np.testing.assert_allclose(gp.fit_process(design, odd).values(odd)[0, :, 0], effects, atol=2e-2)
+
+
+def test_designs_of_very_many_pairs_are_drawn_at_random():
+    given = spread_design(13, 50, np.random.RandomState(0))
+    design = spread_design(13, 1100, np.random.RandomState(1), given)
+    assert design.shape == (1100, 13) and np.array_equal(design[:50], given)
+    sizes = design.sum(axis=1)
+    assert sizes.min() == 1 and sizes.max() == 6
+    pairs = np.concatenate([design, ~design]) @ (1 << np.arange(13))
+    assert len(np.unique(pairs)) == 2200

@@ -278,3 +278,12 @@ def test_page_shows_what_the_benchmark_wrote():
     root = Path(__file__).parents[1]
     tables = render(json.loads((root / "benchmarks" / "results" / "e2kd.json").read_text()))
     assert tables in (root / "docs" / "e2kd.md").read_text(encoding="utf-8")
+
+
+def test_as_many_rows_are_explained_as_asked_for():
+    def fit(n_explanations):
+        student = E2KDClassifier(TEACHER, explanation="gradient", n_explanations=n_explanations, **QUICK)
+        return student.fit(X, Y).decision_function(X)
+
+    np.testing.assert_array_equal(fit(150), fit("auto"))
+    assert not np.array_equal(fit(20), fit("auto"))

@@ -322,3 +322,8 @@ def test_classes_that_are_whole_numbers_stay_numbers(tmp_path):
     session = onnxruntime.InferenceSession(tmp_path / "student.onnx")
     found = session.run(None, {session.get_inputs()[0].name: NUMBERS[:, 3:]})[0]
     assert found.dtype == np.int64 and set(found) <= {0, 1}
+
+
+def test_models_of_others_are_refused_without_advice(tmp_path):
+    with pytest.raises(TypeError, match=r"got DecisionTreeClassifier\.$"):
+        export_onnx(DecisionTreeClassifier().fit(NUMBERS, NUMBERS[:, 0] > 5), tmp_path / "tree.onnx")

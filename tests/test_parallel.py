@@ -42,3 +42,30 @@ def test_parcels_are_opened_once():
     assert parcel == again and hash(parcel) == hash(again) and parcel != _Parcel(Heavy(4))
     assert again.open() is parcel.open()
     assert again.open().number == 3
+
+
+class Cluster:
+    """The client of a cluster, as far as it is asked."""
+
+    def __init__(self):
+        self.shipped = []
+
+    def scatter(self, things, broadcast, hash):
+        self.shipped.append((things, broadcast, hash))
+        return things
+
+
+def test_a_cluster_gets_shared_things_once_and_everywhere():
+    from joblib import register_parallel_backend
+    from joblib._parallel_backends import ThreadingBackend
+
+    class ClusterBackend(ThreadingBackend):
+        supports_sharedmem = False
+        client = Cluster()
+
+    register_parallel_backend("skked test cluster", ClusterBackend)
+    shared = Heavy(100), np.ones(10), "four"
+    with parallel_config(backend="skked test cluster"):
+        found = Parallel(n_jobs=2)(jobs_of(add, shared, [(k,) for k in range(6)], 2))
+    assert found == [114 + k for k in range(6)]
+    assert ClusterBackend.client.shipped == [(list(shared), True, False)]

@@ -267,3 +267,15 @@ def test_a_terminal_without_rich_sees_no_bars(monkeypatch):
     monkeypatch.setitem(sys.modules, "rich", None)
     monkeypatch.setitem(sys.modules, "rich.console", None)
     assert _terminal() is None
+
+
+@needs_callbacks
+def test_stages_beyond_those_that_were_announced_are_not_told():
+    class Brief(KEDClassifier):
+        _n_stages = 2
+
+    diary = Diary()
+    brief = Brief(**student().get_params(deep=False)).set_callbacks(diary).fit(X, Y)
+    assert [name for name, _ in diary.stages()] == ["teachers", "superfeatures"]
+    assert diary.lines[-2:] == [("fit", "end"), "teardown"]
+    assert same(brief, student().fit(X, Y))

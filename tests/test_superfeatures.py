@@ -694,3 +694,38 @@ def test_one_row_has_no_interactions_and_frozen_teachers_are_looked_into():
     assert found.labels_.max() == 1
     alone = SuperfeatureClustering(2, affinity="interaction").fit(X[:1], teacher=tree)
     assert alone.labels_.max() == 1
+
+
+def test_hessian_looks_into_frozen_networks_and_refuses_other_activations():
+    X = np.random.RandomState(0).normal(size=(60, 4))
+    y = X[:, 0] * X[:, 1] > 0
+    network = MLPClassifier((6,), max_iter=30, tol=10.0, random_state=0).fit(X, y)
+    plain, frozen = (
+        SuperfeatureClustering(2, affinity="hessian").fit(X, teacher=teacher)
+        for teacher in (network, FrozenEstimator(network))
+    )
+    np.testing.assert_array_equal(plain.affinity_, frozen.affinity_)
+    with pytest.raises(TypeError, match="needs a ReLU classifier network.*tanh"):
+        smooth = MLPClassifier((6,), activation="tanh", max_iter=30, tol=10.0).fit(X, y)
+        SuperfeatureClustering(2, affinity="hessian").fit(X, teacher=smooth)
+
+
+def test_a_teacher_is_asked_about_the_rows_of_the_subsample_only():
+    X, seen = np.random.RandomState(0).normal(size=(300, 4)), []
+
+    def teacher(rows):
+        seen.append(np.unique(rows[:, 0]))
+        return rows[:, 0] * rows[:, 1] + rows[:, 2] * rows[:, 3]
+
+    found = SuperfeatureClustering(2, affinity="interaction", subsample=100, random_state=0).fit(X, teacher=teacher)
+    assert found.labels_.tolist() == [0, 0, 1, 1]
+    assert len(np.unique(np.concatenate(seen))) <= 100
+
+
+def test_very_many_columns_are_put_together_without_trying_every_pair():
+    from skked._superfeatures.communities import louvain_communities
+
+    truth = np.repeat([0, 1, 2], 67)
+    affinity = np.where(np.equal.outer(truth, truth), 1.0, 0.1)
+    found = louvain_communities(affinity, 3, random_state=np.random.RandomState(0))
+    assert adjusted_rand_score(truth, found) == 1

@@ -25,7 +25,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
@@ -564,3 +564,13 @@ def test_pipelines_of_one_frozen_step_are_asked_for_their_last_step():
     alone = TeacherScores(tree, X, **settings)
     wrapped = TeacherScores(make_pipeline(FrozenEstimator(make_pipeline(tree))), X, **settings)
     np.testing.assert_array_equal(wrapped(X), alone(X))
+
+
+def test_boosters_alone_in_a_pipeline_have_margins():
+    lightgbm = pytest.importorskip("lightgbm")
+    X, y = problem()
+    booster = lightgbm.LGBMClassifier(n_estimators=3, verbose=-1, n_jobs=1).fit(X, y)
+    settings = {"task": "classification", "classes": np.arange(3)}
+    alone, piped = (TeacherScores(each, X, **settings) for each in (booster, Pipeline([("booster", booster)])))
+    assert piped.response == "margin"
+    np.testing.assert_array_equal(piped(X), alone(X))

@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy.special import log_softmax, softmax
 from sklearn.datasets import load_digits, load_iris
-from sklearn.ensemble import GradientBoostingClassifier
+from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -130,6 +130,9 @@ def test_columns_by_shaps_tree_explainer():
     student.fit(X[:100], Y[:100])
     assert student.superfeature_names_ == ["x0", "x1", "x2", "x3"]
     assert explanation_agreement_score(found.phi[..., 1:], student.contributions(X[:100])) > 0.8
+    teacher.estimator.set_params(learning_rate=0.5)  # which it applies when it is asked
+    with pytest.raises(ValueError, match="what it gives does not sum to the scores"):
+        explainer.explain(X[:100])
 
 
 def test_images():
@@ -158,6 +161,10 @@ def test_rows_without_labels_teach():
         ({"image_shape": (4,), "explanation": "columns"}, "image_shape as"),
         ({"explainer": "tree_shap"}, "explains single columns"),
         ({"explainer": "tree_shap", "explanation": "columns"}, "cannot explain Pipeline"),
+        (
+            {"explainer": "tree_shap", "explanation": "columns", "teacher": RandomForestClassifier(3)},
+            "cannot explain RandomForestClassifier: its scores are not sums over trees",
+        ),
         ({"explanation": "gradient", "teacher": DecisionTreeClassifier()}, "scores change smoothly"),
         ({"mode": "input", "max_parameters": 20}, "Raise max_parameters to at least"),
     ],

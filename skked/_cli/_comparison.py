@@ -84,7 +84,7 @@ def compare(problem, *, teacher, max_parameters, epochs, seed, progress):
         for student in students.values():
             _forget_the_way(student)
         report = progress("Measuring", lambda: distillation_report(models, problem.test, problem.y_test))
-    explanations = explain_rows(models["KED"], problem.test, problem.y_test)
+        explanations = explain_rows(models["KED"], problem.test, problem.y_test)
     return Comparison(problem, seed, models, report, explanations, sorted({_short(w.message) for w in caught}))
 
 
