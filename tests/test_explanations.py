@@ -988,6 +988,33 @@ def test_forests_have_floors_and_trees_with_categories_have_none(table):
     np.testing.assert_allclose(found.phi, exact.phi, atol=1e-8)
 
 
+def test_the_floor_of_a_forest_is_half_a_vote_for_each_class(table):
+    X, y = table
+    forest = RandomForestClassifier(7, random_state=0).fit(X, np.digitize(y, [-0.5, 0.5]))
+    votes = 7 * forest.predict_proba(X[:4]) + 1 / 2
+    logs = np.log(votes / votes.sum(axis=1, keepdims=True))
+    found = explain(forest, X, X[:4], background=X[:5])
+    total = found.base + found.phi.sum(axis=1)
+    np.testing.assert_allclose(total, logs - logs.mean(axis=1, keepdims=True), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("last", "response"),
+    [
+        (LogisticRegression(), "margin"),
+        *((HistGradientBoostingClassifier(max_iter=4), response) for response in ("margin", "probability")),
+    ],
+)
+def test_a_last_superfeature_that_is_dropped_on_the_way_has_nothing(last, response, table):
+    X, y = table
+    kept = ColumnTransformer([("kept", "passthrough", [0, 1, 2, 3, 5])])
+    teacher = make_pipeline(kept, last).fit(X, y > 0)
+    found = explain(teacher, X, X[:4], background=X[:5], response=response)
+    exact = explain(teacher, X, X[:4], background=X[:5], response=response, engine="enumeration")
+    assert found.engine in ("linear", "tree") and not found.phi[:, 3].any()
+    np.testing.assert_allclose(found.phi, exact.phi, atol=1e-12)
+
+
 @pytest.mark.parametrize("response", ["probability", "margin"])
 def test_pipelines_are_explained_by_their_last_step(response, table):
     from sklearn.ensemble import HistGradientBoostingClassifier

@@ -705,7 +705,7 @@ def test_hessian_looks_into_frozen_networks_and_refuses_other_activations():
         for teacher in (network, FrozenEstimator(network))
     )
     np.testing.assert_array_equal(plain.affinity_, frozen.affinity_)
-    with pytest.raises(TypeError, match="needs a ReLU classifier network.*tanh"):
+    with pytest.raises(TypeError, match=r"needs a ReLU classifier network.*tanh"):
         smooth = MLPClassifier((6,), activation="tanh", max_iter=30, tol=10.0).fit(X, y)
         SuperfeatureClustering(2, affinity="hessian").fit(X, teacher=smooth)
 

@@ -108,8 +108,7 @@ class TreeLinkValues:
             raise NotApplicableError(f'response="{score.response}" is no link of these trees')
         background, self.background_weight = problem.few_rows
         self.game = _tree_game(problem, inner, trees, background, self.background_weight)
-        self.floor = score.floor if score.response == "log_odds" else None
-        self.temperature = score.temperature if score.response == "log_odds" else 1.0
+        self.floor, self.temperature = score.floor, score.temperature
         self.inner = inner
         self.full = score
         self.n_superfeatures = problem.n_superfeatures
