@@ -548,8 +548,8 @@ for _name, _groups, _error, _message in (
     ("beyond-the-table", {"p": [0, 1, 2], "q": [3]}, ValueError, "does not have: 3"),
     ("empty-group", {"p": [0, 1, 2], "q": []}, ValueError, "have no column: 'q'"),
     ("empty-dict", {}, ValueError, "leave out columns"),
-    ("None-for-columns", {"p": None, "q": [1]}, TypeError, "{name: .columns.}, got None"),
-    ("number-for-columns", {"p": 2.5, "q": [1]}, TypeError, "{name: .columns.}, got 2.5"),
+    ("None-for-columns", {"p": None, "q": [1]}, TypeError, "lists of columns, got None"),
+    ("number-for-columns", {"p": 2.5, "q": [1]}, TypeError, "lists of columns, got 2.5"),
     ("names-alike", {1: [0], "1": [1, 2]}, ValueError, "distinct names"),
     ("clusterer-class", FeatureAgglomeration, TypeError, "a clusterer.*got <class"),
 ):
@@ -908,11 +908,11 @@ for _name, _groups, _error, _message in (
     ("None", None, TypeError, "one label per column.*got None"),
     ("auto", "auto", TypeError, "one label per column.*got 'auto'"),
     ("unfitted-clusterer", Clustering(2), TypeError, "fitted clusterer.*fit the clusterer first"),
-    ("overlapping", {"p": [0, 1], "q": [1, 2]}, ValueError, "without common columns, but .'x1'"),
-    ("incomplete", {"p": [0], "q": [1]}, ValueError, "cover all 3 columns.*x2. Add them"),
-    ("unknown", {"p": ["x0", "zz"], "q": [1, 2]}, ValueError, "'zz' is not a column of X"),
-    ("empty-group", {"p": [0, 1, 2], "q": []}, ValueError, "number 1 is empty"),
-    ("None-for-columns", {"p": None, "q": [1]}, TypeError, "to be a list of columns, got None"),
+    ("overlapping", {"p": [0, 1], "q": [1, 2]}, ValueError, "more than once: 'x1'"),
+    ("incomplete", {"p": [0], "q": [1]}, ValueError, "leave out columns: 'x2'"),
+    ("unknown", {"p": ["x0", "zz"], "q": [1, 2]}, ValueError, "X does not have: 'zz'"),
+    ("empty-group", {"p": [0, 1, 2], "q": []}, ValueError, "have no column: 'q'"),
+    ("None-for-columns", {"p": None, "q": [1]}, TypeError, "lists of columns, got None"),
 ):
     refuse_explainer(f"groups-{_name}", _error, _message, superfeatures=_groups)
 for _name, _background, _message in (

@@ -1,11 +1,10 @@
 """From what users call superfeatures to labels and names."""
 
 from collections.abc import Mapping
-from numbers import Integral
 
 import numpy as np
 
-from skked._table import column_names
+from skked._table import column_names, labels_of_groups
 
 __all__ = ["labels_and_names"]
 
@@ -40,13 +39,13 @@ def labels_and_names(superfeatures, X):
             f"with labels_, got {superfeatures!r}{fitted}."
         )
     if isinstance(superfeatures, Mapping):
-        return _labels_of_groups(list(superfeatures.values()), names), [str(name) for name in superfeatures]
+        return labels_of_groups(superfeatures, names), [str(name) for name in superfeatures]
     if _has_labels(superfeatures):
         labels = _checked_labels(superfeatures.labels_, len(names))
         given = getattr(superfeatures, "superfeatures_", None)
         return labels, list(given) if isinstance(given, Mapping) else _names_of(labels, names)
     if len(superfeatures) and all(isinstance(group, (list, tuple, np.ndarray)) for group in superfeatures):
-        labels = _labels_of_groups(superfeatures, names)
+        labels = labels_of_groups(dict(enumerate(superfeatures)), names)
     else:
         labels = _checked_labels(superfeatures, len(names))
     return labels, _names_of(labels, names)
@@ -72,36 +71,6 @@ def _checked_labels(labels, n_features):
             f"{array.max()}{without}. Renumber them with np.unique(labels, return_inverse=True)[1]."
         )
     return array.astype(np.intp)
-
-
-def _labels_of_groups(groups, names):
-    labels = np.full(len(names), -1, dtype=np.intp)
-    position = {name: j for j, name in enumerate(names)}
-    for g, group in enumerate(groups):
-        if not (isinstance(group, (str, Integral)) or np.iterable(group)):
-            raise TypeError(f"Expected superfeature number {g} to be a list of columns, got {group!r}.")
-        alone = isinstance(group, (str, Integral))
-        columns = [_column(column, position) for column in ([group] if alone else group)]
-        repeated = [names[j] for j in columns if labels[j] >= 0]
-        if repeated or len(set(columns)) < len(columns) or not columns:
-            what = f"{repeated or 'a column'} is in two of them, or twice in one" if columns else f"number {g} is empty"
-            raise ValueError(f"Expected non-empty superfeatures without common columns, but {what}.")
-        labels[columns] = g
-    if (labels < 0).any():
-        missing = [names[j] for j in np.flatnonzero(labels < 0)]
-        raise ValueError(
-            f"Expected superfeatures that cover all {len(names)} columns of X, but {len(missing)} are in none: "
-            f"{', '.join(missing[:5])}{', ...' if len(missing) > 5 else ''}. Add them to a superfeature."
-        )
-    return labels
-
-
-def _column(column, position):
-    if isinstance(column, (int, np.integer)) and not isinstance(column, bool) and 0 <= column < len(position):
-        return int(column)
-    if str(column) in position:
-        return position[str(column)]
-    raise ValueError(f"Superfeature column {column!r} is not a column of X, which has {list(position)[:5]}, ...")
 
 
 def _names_of(labels, names):

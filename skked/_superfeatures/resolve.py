@@ -8,7 +8,7 @@ from sklearn.base import clone
 from skked._superfeatures.clustering import SuperfeatureClustering, check_count
 from skked._superfeatures.columns import encode_columns, standardised
 from skked._superfeatures.names import superfeature_names
-from skked._table import column_names
+from skked._table import column_names, labels_of_groups
 
 __all__ = ["resolve_superfeatures"]
 
@@ -97,7 +97,7 @@ def given_superfeatures(superfeatures, X):
         As `resolve_superfeatures`.
     """
     if isinstance(superfeatures, dict):
-        return _from_dict(superfeatures, column_names(X))
+        return labels_of_groups(superfeatures, column_names(X)), [str(name) for name in superfeatures]
     if _is_count(superfeatures):
         check_count(superfeatures, X.shape[1], name="superfeatures")
         return None
@@ -150,50 +150,3 @@ def _from_labels(labels, n_columns):
         return np.array([number.setdefault(label, len(number)) for label in labels], dtype=np.intp)
     except TypeError:
         raise _unknown(labels) from None
-
-
-def _from_dict(groups, names):
-    if len({str(group) for group in groups}) < len(groups):
-        raise ValueError(f"Expected superfeatures with distinct names, got {list(groups)}.")
-    labels = np.full(len(names), -1, dtype=np.intp)
-    overlapping, unknown = [], []
-    for group, columns in enumerate(groups.values()):
-        if isinstance(columns, (str, Integral)):
-            columns = [columns]
-        if not np.iterable(columns):
-            raise TypeError(f"Expected superfeatures as {{name: [columns]}}, got {columns!r} in place of columns.")
-        for column in columns:
-            position = _position(column, names)
-            if position is None:
-                unknown.append(column)
-            elif labels[position] >= 0:
-                overlapping.append(names[position])
-            else:
-                labels[position] = group
-    missing = [name for name, label in zip(names, labels, strict=True) if label < 0]
-    empty = [name for group, name in enumerate(groups) if not (labels == group).any()]
-    faults = {
-        "name columns that X does not have": unknown,
-        "hold a column more than once": overlapping,
-        "leave out columns": missing,
-        "have no column": empty if not (unknown or overlapping) else [],
-    }
-    faults = [f"{what}: {_listed(columns)}" for what, columns in faults.items() if columns]
-    if faults:
-        raise ValueError(
-            "Expected superfeatures to put each column of X into exactly one group, but they "
-            + ", and ".join(faults)
-            + f". X has the columns {_listed(names)}."
-        )
-    return labels, [str(name) for name in groups]
-
-
-def _position(column, names):
-    if _is_count(column):
-        return int(column) % len(names) if -len(names) <= column < len(names) else None
-    return names.index(str(column)) if str(column) in names else None
-
-
-def _listed(columns, most=10):
-    shown = ", ".join(repr(column) for column in columns[:most])
-    return shown if len(columns) <= most else f"{shown} and {len(columns) - most} more"

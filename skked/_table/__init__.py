@@ -9,6 +9,7 @@ from skked._table._canonical import CanonicalRows, canonical_rows, split_strata
 from skked._table._check import as_table, check_table, is_numeric
 from skked._table._columns import column_kinds, matrix_of
 from skked._table._encoder import TableEncoder
+from skked._table._partition import labels_of_groups
 from skked._table._row_values import check_labels, check_weight
 from skked._table._rows import assemble_rows, column_names, n_rows, stack_rows, take_rows
 
@@ -24,6 +25,7 @@ __all__ = [
     "column_kinds",
     "column_names",
     "is_numeric",
+    "labels_of_groups",
     "matrix_of",
     "n_rows",
     "split_strata",
