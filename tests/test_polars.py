@@ -148,8 +148,13 @@ class Exchanged:
         setattr(type(self), way, lambda self, *args, **kwargs: getattr(frame, way)(*args, **kwargs))
 
 
-@pytest.mark.parametrize("way", ["__arrow_c_stream__", "__dataframe__"])
-@pytest.mark.filterwarnings("ignore:.*interchange")
+@pytest.mark.parametrize(
+    "way",
+    [
+        "__arrow_c_stream__",
+        pytest.param("__dataframe__", marks=pytest.mark.filterwarnings("ignore:.*interchange")),
+    ],
+)
 def test_frames_that_can_only_be_exchanged(way):
     frame = pd.DataFrame({"a": [1.0, 2.0], "b": ["u", "v"]})
     if not hasattr(frame, way):

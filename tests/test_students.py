@@ -540,7 +540,7 @@ def test_batches_and_weights_to_start_from():
 def test_durations_in_words():
     from skked._students._lessons import in_words
 
-    assert [in_words(t) for t in (0.2, 80, 240, 7200)] == ["1 s", "80 s", "4 min", "2.0 h"]
+    assert [in_words(t) for t in (0.2, 80, 240, 5000, 7200)] == ["1 s", "80 s", "4 min", "83 min", "2.0 h"]
 
 
 def test_losses_that_are_not_finite_are_refused_by_automatic_derivatives():

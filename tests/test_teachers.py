@@ -571,6 +571,8 @@ def test_boosters_alone_in_a_pipeline_have_margins():
     X, y = problem()
     booster = lightgbm.LGBMClassifier(n_estimators=3, verbose=-1, n_jobs=1).fit(X, y)
     settings = {"task": "classification", "classes": np.arange(3)}
-    alone, piped = (TeacherScores(each, X, **settings) for each in (booster, Pipeline([("booster", booster)])))
-    assert piped.response == "margin"
-    np.testing.assert_array_equal(piped(X), alone(X))
+    alone = TeacherScores(booster, X, **settings)
+    for last in (booster, FrozenEstimator(booster)):
+        piped = TeacherScores(Pipeline([("booster", last)]), X, **settings)
+        assert piped.response == "margin"
+        np.testing.assert_array_equal(piped(X), alone(X))
