@@ -1127,3 +1127,16 @@ def test_shap_is_counted_before_and_after(table):
     explainer = GroupShapleyExplainer(LABELS, background=3, engine="shap", random_state=0)
     found = explainer.fit(lambda rows: rows[:, 0] * rows[:, 1], X).explain(X[:2])
     assert found.n_evaluations == explainer.budget(2) == 3 * (1 + 2 * 2**4)
+
+
+def test_networks_are_explained_without_numba(table, monkeypatch):
+    from skked._explanations import _network
+
+    X, y = table
+    network = MLPRegressor(hidden_layer_sizes=(8, 4), max_iter=1000, random_state=0, tol=1e-2).fit(X, y)
+    compiled = explain(network, X, X[:4], background=X[:5], engine="network")
+    _network._compiled_relu.cache_clear()
+    monkeypatch.setattr(_network.importlib.util, "find_spec", lambda name: None)
+    found = explain(network, X, X[:4], background=X[:5], engine="network")
+    _network._compiled_relu.cache_clear()
+    np.testing.assert_allclose(found.phi, compiled.phi, atol=1e-6)

@@ -50,7 +50,7 @@ def preorder(left, right):
     Parameters
     ----------
     left, right : int arrays of shape (n_nodes,)
-        Children; negative at leaves. Node 0 is the root.
+        Children; -1 at leaves. Node 0 is the root.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def preorder(left, right):
     left, right = np.asarray(left, np.int64), np.asarray(right, np.int64)
     inner = np.flatnonzero(left >= 0)
     if np.array_equal(left[inner], inner + 1):  # most builders already write preorder; a walk in Python is slow
-        return np.arange(len(left)), np.where(left >= 0, right, -1)
+        return np.arange(len(left)), right
     order, waiting = [], [0]
     while waiting:
         node = waiting.pop()

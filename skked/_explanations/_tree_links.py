@@ -172,8 +172,7 @@ def coalition_link_values(game, X, coalitions, link, floor=None):
 
 def _masks(game, codes, dtype, kernels):
     """Fail masks over all groups, (leaves, rows); bit g is group g."""
-    feature = game.ensemble.feature
-    group = np.where(feature >= 0, game.labels[game.ensemble.column[feature]], 0).astype(np.uint8)
+    group = game.labels[game.ensemble.column[game.ensemble.feature]].astype(np.uint8)  # of leaves nobody asks
     masks = np.empty((len(game.leaves.node), codes.shape[1]), dtype)
     kernels.fail_masks(codes, 0, codes.shape[1], game.nodes._replace(slot=group), game.leaves, masks)
     return masks

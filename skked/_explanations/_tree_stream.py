@@ -102,8 +102,8 @@ def _add_direct(leaf, rows, fails, background_fails, weight, leaves, gain, loss,
     slots = np.arange(leaves.n_groups[leaf], dtype=np.uint64)
     in_row, in_background = ((each[:, None] >> slots) & np.uint64(1) for each in (fails, background_fails))
     m, f = in_row.sum(axis=1).astype(int)[:, None], in_background.sum(axis=1).astype(int)[None, :]
-    shares = (weight * gain[np.where(weight > 0, f, 0), np.where(weight > 0, m, 0)]) @ in_background
-    shares -= in_row * (weight * loss[np.where(weight > 0, f, 0), np.where(weight > 0, m, 0)]).sum(axis=1)[:, None]
+    shares = (weight * gain[f, m]) @ in_background
+    shares -= in_row * (weight * loss[f, m]).sum(axis=1)[:, None]
     groups = leaves.groups[leaves.group_start[leaf] : leaves.group_start[leaf + 1]]
     output, value = leaves.output[leaf], leaves.value[leaf]
     for group, share in zip(groups, shares.T, strict=True):
