@@ -25,6 +25,11 @@ def portions_of(n_rows, n_portions):
     return [slice(start, stop) for start, stop in itertools.pairwise(stops)]
 
 
+def held_out_mean(losses_of, weight, n_portions):
+    """Weighted mean of the losses of rows, of which `losses_of` gives those of a slice, times their weights."""
+    return float(sum(losses_of(some).detach().sum() for some in portions_of(len(weight), n_portions)) / weight.sum())
+
+
 def fit_by_autograd(parameters, loss_of, n_rows, schedule, *, seed, held_out_loss=None, n_portions=1):
     """Minimise a loss over mini-batches; optimiser, schedule and best epoch are those of every other student.
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from skked._torch._autograd import fit_by_autograd, portions_of
+from skked._torch._autograd import fit_by_autograd, held_out_mean
 from skked._torch._device import in_portions, resolve_device
 from skked._torch._module import StudentModule, taught_loss
 
@@ -144,9 +144,7 @@ def train_e2kd(
         held_out = None if validation is None else validation.to_tensors(device)
 
         def held_out_loss():
-            portions = portions_of(len(held_out), n_portions)
-            total = sum(loss(module, held_out.take(some)).detach().sum() for some in portions)
-            return float(total / held_out.weight.sum())
+            return held_out_mean(lambda some: loss(module, held_out.take(some)), held_out.weight, n_portions)
 
         curves = fit_by_autograd(
             list(module.parameters()),

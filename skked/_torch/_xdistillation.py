@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from skked._torch._autograd import fit_by_autograd, portions_of, seeded
+from skked._torch._autograd import fit_by_autograd, held_out_mean, portions_of, seeded
 from skked._torch._device import in_portions, resolve_device
 from skked._torch._module import StudentModule, taught_loss
 from skked._torch._train import Architecture
@@ -275,9 +275,9 @@ def train_coded(
             held_out, held_out_codes = validation.to_tensors(device), torch.as_tensor(validation_codes, device=device)
 
         def held_out_loss():
-            portions = portions_of(len(held_out), n_portions)
-            total = sum(loss(module, held_out.take(some), held_out_codes[some]).detach().sum() for some in portions)
-            return float(total / held_out.weight.sum())
+            return held_out_mean(
+                lambda some: loss(module, held_out.take(some), held_out_codes[some]), held_out.weight, n_portions
+            )
 
         curves = fit_by_autograd(
             list(module.parameters()),
