@@ -450,13 +450,15 @@ def test_axioms(seed, streamed):
 
 
 @pytest.mark.parametrize("max_tree_entries", [2**20, 0])
-def test_paths_of_more_than_eight_groups_without_numba(max_tree_entries):
+def test_paths_of_more_than_eight_groups_without_numba(max_tree_entries, monkeypatch):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(400, 12))
     model = DecisionTreeRegressor(splitter="random", random_state=0).fit(X, rng.normal(size=400))
     ensemble, labels = extract_trees(model, X), np.arange(12)
     settings = {"max_tree_entries": max_tree_entries}
-    ours, base = tree_shapley(ensemble, labels, X[:9], X[:30], compiled=False, **settings)
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "skked._explanations._tree_stream_kernels", None)
+        ours, base = tree_shapley(ensemble, labels, X[:9], X[:30], compiled=False, **settings)
     theirs, _ = tree_shapley(ensemble, labels, X[:9], X[:30], compiled=True, **settings)
     assert TreeGame(ensemble, labels, X[:30]).leaves.n_groups.max() > 8
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
