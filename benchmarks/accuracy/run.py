@@ -138,6 +138,14 @@ def glass_boxes(task, budget, n_outputs):
     return {name: make_pipeline(dense_codes(), model) for name, model in models.items()}
 
 
+def large_network(task):
+    """RealMLP, a network of some hundred thousand numbers with settings found by meta-learning; needs pytabkit."""
+    from pytabkit import RealMLP_TD_Classifier, RealMLP_TD_Regressor
+
+    network = RealMLP_TD_Regressor if task == "regression" else RealMLP_TD_Classifier
+    return {"RealMLP": network(device="cpu", n_threads=1, random_state=0)}
+
+
 def quality(model, X, y, task):
     """Accuracy and log-loss in nats, or R²."""
     if task == "regression":
@@ -176,6 +184,8 @@ def measure(folder, cell, wanted, known, write):
             models |= outsiders(task, budget, n_columns, n_outputs)
             if {"EBM", "FIGS"} & set(wanted or ()):
                 models |= glass_boxes(task, budget, n_outputs)
+            if "RealMLP" in (wanted or ()):
+                models |= large_network(task)
         shared = {"table": name, "n_train": len(train), "rows": n_rows, "budget": budget, "teacher": kind, "seed": seed}
         taught = None
         for label, model in models.items():
