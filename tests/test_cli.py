@@ -602,3 +602,5 @@ def test_teachers_that_know_fewer_columns_say_which_to_drop(others, tmp_path):
     assert result.exit_code == 2, result.output
     said = " ".join(result.stderr.split())
     assert "fitted without 3 columns of the table: add --drop 'c' --drop 'three' --drop 'nothing'" in said
+    told = run("distill", where / "t.csv", "--target", "a", "--teacher", tmp_path / "teacher.joblib")
+    assert told.exit_code == 2 and "was fitted with 'a'" in " ".join(told.stderr.split())

@@ -233,6 +233,11 @@ def test_layouts_keep_to_the_budget(height, width, channels, n_superfeatures, n_
     assert more.n_parameters > budget
 
 
+def test_where_no_layout_is_balanced_the_nearest_is_taken():
+    layout = solve_layout(317, (8, 8, 1), 1, 12)  # trunks of one map and of two are paid for, and a branch of one
+    assert (layout.trunk_width, layout.branch_width) == (1, 1)
+
+
 def test_the_student_is_as_large_as_it_says(student):
     assert student.n_parameters_ == sum(np.size(value) for value in student.network_.weights.values()) <= 1500
 
