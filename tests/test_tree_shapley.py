@@ -211,6 +211,15 @@ def test_xgboost(settings):
     compare(model, "predict", X, tolerance=3e-6)
 
 
+def test_categories_that_no_split_of_xgboost_names_go_where_unknown_ones_go():
+    X, y, _ = make_frame()
+    X["colour"] = X["colour"].cat.set_categories([*X["colour"].cat.categories, "violet"])  # which fit does not see
+    model = xgboost_model("XGBClassifier", n_estimators=6, enable_categorical=True, max_cat_to_onehot=1)
+    model.fit(X, (y > 0).astype(int)).response = functools.partial(output_margin, model)
+    X.loc[X.index[:12], "colour"] = "violet"
+    compare(model, "response", X, tolerance=3e-6)
+
+
 def test_names_of_categories_that_xgboost_cuts_off_are_not_read():
     X, y, _ = make_frame()
     X["colour"] = X["colour"].cat.rename_categories({"red": "rød", "blue": "синий"})
