@@ -103,14 +103,16 @@ def _is_ready(estimator, X):
         return names is None and X.dtype.char in "fd" and _has_no_infinity(X)
     if names is None or not np.array_equal(np.asarray(X.columns, dtype=object), names):
         return False
-    kinds = [kind_of_dtype(dtype) for dtype in X.dtypes]
-    if None in kinds:
+    dtypes = X.dtypes.tolist()
+    kind_of = {dtype: kind_of_dtype(dtype) for dtype in set(dtypes)}
+    if None in kind_of.values():
         return False
     if get_config()["assume_finite"]:
         return True
-    numeric = np.flatnonzero([kind != "category" for kind in kinds])
-    whole = len(numeric) == len(kinds)
-    return not np.isinf(X.to_numpy(dtype=np.float64) if whole else matrix_of(X, numeric, cells_of(X))).any()
+    if "category" not in kind_of.values():
+        return not np.isinf(X.to_numpy(dtype=np.float64)).any()
+    numeric = np.flatnonzero([kind_of[dtype] != "category" for dtype in dtypes])
+    return not np.isinf(matrix_of(X, numeric, cells_of(X))).any()
 
 
 def _has_no_infinity(X):

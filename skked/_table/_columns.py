@@ -169,7 +169,7 @@ def matrix_of(X, columns, cells=None):
     if not isinstance(X, pd.DataFrame):
         return X if whole else X[:, columns].astype(np.float64)
     dtypes = X.dtypes.tolist()
-    are_plain = all(is_plain(dtypes[j]) for j in columns)
+    are_plain = all(is_plain(dtype) for dtype in (set(dtypes) if whole else {dtypes[j] for j in columns}))
     if are_plain and cells is not None:
         return cells[:, columns].astype(np.float64)
     part = X if whole else X.iloc[:, columns]
