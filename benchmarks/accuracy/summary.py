@@ -1,7 +1,7 @@
 """Tables and plots of the results page: ``python -m benchmarks.accuracy.summary``.
 
 Writes the tables of ``docs/results.md`` between their markers, from ``results/accuracy.jsonl``, ``ablations.json`` and
-``paper.json``, and ``docs/results-accuracy.svg``; prints the tables.
+``paper.json``, and two plots, ``docs/results-*.svg``; prints the tables.
 """
 
 import argparse
@@ -19,29 +19,34 @@ RUN = [*CELL, "seed"]
 STUDENTS = ["plain", "KD", "KD + chimeras", "KED", "heads", "CV"]
 RIVALS = ["plain", "KD", "KED"]
 BEST_RIVAL = "best of plain, KD, KED"
-OUTSIDERS = ["linear", "tree", "small boosting", "MLP", "EBM", "FIGS"]
+OUTSIDERS = ["linear", "tree", "small boosting", "MLP", "EBM", "FIGS", "RealMLP"]
 MODELS = OUTSIDERS + STUDENTS
 TIE = 0.25
 """Points within which two students are said to tie."""
 
 
+def read_runs(path):
+    """Scores in percent, a row per run that all students took part in and a column per model; and all lines."""
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines = pd.DataFrame([line for line in lines if "model" in line]).drop_duplicates([*RUN, "model"], keep="last")
+    scores = 100 * lines.pivot(index=RUN, columns="model", values="score").reindex(columns=MODELS)
+    return scores.dropna(subset=STUDENTS), lines
+
+
 def read(path):
-    """Mean scores in percent, a row per cell and a column per model, over the seeds that every student ran; and facts.
+    """Mean scores of the students, a row per cell and a column per model, over the runs of the cell; and facts.
 
     The facts are the task, the number of runs, and the means of the teacher's score and the majority's share.
     """
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
-    runs = pd.DataFrame([line for line in lines if "model" in line]).drop_duplicates([*RUN, "model"], keep="last")
-    scores = 100 * runs.pivot(index=RUN, columns="model", values="score").reindex(columns=MODELS)
-    scores = scores.loc[scores[STUDENTS].dropna().index]
-    facts = runs[runs["model"] == "KED"].set_index(RUN)[["task", "teacher_score", "majority"]].loc[scores.index]
+    scores, lines = read_runs(path)
+    facts = lines[lines["model"] == "KED"].set_index(RUN)[["task", "teacher_score", "majority"]].loc[scores.index]
     facts = facts.groupby(CELL).agg({"task": "first", "teacher_score": "mean", "majority": "mean"})
-    return scores.groupby(CELL).mean(), facts.assign(runs=scores.groupby(CELL).size())
+    return scores[STUDENTS].groupby(CELL).mean(), facts.assign(runs=scores.groupby(CELL).size())
 
 
-def of_teacher(kind, scores, facts):
+def of_teacher(kind, *tables):
     """The cells of one kind of teacher."""
-    return (table.xs(kind, level="teacher", drop_level=False) for table in (scores, facts))
+    return (table.xs(kind, level="teacher", drop_level=False) for table in tables)
 
 
 def differences(scores, model, baseline="KD"):
@@ -84,15 +89,17 @@ def compared(scores, facts):
     return "\n".join(lines)
 
 
-def beside_outsiders(scores):
-    """How far CV is ahead of models that people use instead: mean difference, interval, wins, ties, losses."""
+def beside_outsiders(runs):
+    """How far CV is ahead of models that people use instead: mean difference, interval, wins, ties, losses.
+
+    Only runs with both count; a cell is the mean of its runs.
+    """
+    students = runs[STUDENTS].groupby(CELL).mean()
+    students[BEST_RIVAL] = students[RIVALS].max(axis=1)
+    ahead = {BEST_RIVAL: differences(students, "CV", BEST_RIVAL)}
+    ahead |= {model: differences(runs, "CV", model).dropna().groupby(CELL).mean() for model in OUTSIDERS}
     lines = ["| CV beside | cells | mean difference | 95 % interval | wins, ties, losses |", "|---|---|---|---|---|"]
-    scores = scores.assign(**{BEST_RIVAL: scores[RIVALS].max(axis=1)})
-    for model in [BEST_RIVAL, *OUTSIDERS]:
-        ahead = differences(scores, "CV", model).dropna()
-        if ahead.empty:
-            continue
-        lines.append(f"| {model} | {len(ahead)} | {summed(ahead)} |")
+    lines += [f"| {model} | {len(points)} | {summed(points)} |" for model, points in ahead.items() if len(points)]
     return "\n".join(lines)
 
 
@@ -107,16 +114,16 @@ def by_teacher(scores, facts):
     return "\n".join(lines)
 
 
-def by_table(scores, facts):
-    """Mean score of every model per table, over rows, budgets and seeds."""
-    mean = scores.groupby("table").mean()
+def by_table(runs, facts):
+    """Mean score of every model per table, over all runs; of models that took part in all of them."""
+    mean = runs.groupby("table").agg(lambda scores: scores.mean(skipna=False))
     teacher = 100 * facts["teacher_score"].groupby("table").mean()
     order = [model for model in [*reversed(STUDENTS), *OUTSIDERS] if mean[model].notna().any()]
-    lines = ["| table | cells | teacher | " + " | ".join(order) + " |", "|---" * (len(order) + 3) + "|"]
+    lines = ["| table | runs | teacher | " + " | ".join(order) + " |", "|---" * (len(order) + 3) + "|"]
     for table, row in mean.iterrows():
-        n_cells = int((scores.index.get_level_values("table") == table).sum())
+        n_runs = int((runs.index.get_level_values("table") == table).sum())
         cells = " | ".join("–" if np.isnan(row[m]) else f"{row[m]:.1f}" if row[m] > -100 else "< -100" for m in order)
-        lines.append(f"| {table} | {n_cells} | {teacher[table]:.1f} | {cells} |")
+        lines.append(f"| {table} | {n_runs} | {teacher[table]:.1f} | {cells} |")
     return "\n".join(lines)
 
 
@@ -134,6 +141,23 @@ def retention(scores, facts):
         ]
         lines.append(f"| {rows:,}, {budget:,} | {int(usable.sum())} | " + " | ".join(shares) + " |")
     return "\n".join(lines)
+
+
+def costs(path):
+    """Medians over tables of bytes and of the time of one row, the teacher's beside the student's, by teacher."""
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    runs = pd.DataFrame([line for line in lines if "model" in line])
+    ratios = runs[["teacher_bytes", "teacher_us_one_row"]].to_numpy() / runs[["bytes", "us_one_row"]]
+    runs[["of_bytes", "of_us"]] = ratios
+    table = ["| teacher, rows, budget | tables | student | bytes of the teacher's | time of one row of the teacher's |"]
+    table.append("|---" * 5 + "|")
+    for (kind, rows, budget, model), some in runs.groupby(["teacher", "rows", "budget", "model"]):
+        shares = (
+            f"1/{some[ratio].median():.0f} (1/{some[ratio].min():.0f} to 1/{some[ratio].max():.0f})"
+            for ratio in ("of_bytes", "of_us")
+        )
+        table.append(f"| {kind}, {rows:,}, {budget:,} | {len(some)} | {model} | " + " | ".join(shares) + " |")
+    return "\n".join(table)
 
 
 def draw(scores, path):
@@ -160,11 +184,33 @@ def draw(scores, path):
     plt.close(figure)
 
 
+def draw_profile(runs, path):
+    """Performance profile: the share of runs in which a model is within so many points of the best of all."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    models = ["CV", "KED", "heads", "KD", "plain", "small boosting", "MLP", "linear"]
+    complete = runs[models].dropna()
+    behind = complete.max(axis=1).to_numpy()[:, None] - complete.to_numpy()
+    figure, ax = plt.subplots(figsize=(6.5, 4))
+    for model, gap in zip(models, behind.T, strict=True):
+        style = "-" if model in STUDENTS else "--"
+        ax.step(np.sort(gap), np.arange(1, len(gap) + 1) / len(gap), style, where="post", label=model, lw=1.5)
+    ax.set(xlim=(0, 10), ylim=(0, 1), xlabel="points behind the best", ylabel=f"share of {len(complete)} runs")
+    ax.legend(frameon=False, ncols=2)
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+
+
 def render(path):
     """All tables as Markdown."""
     everything = read(path)
     scores, facts = of_teacher("boosting", *everything)
-    parts = [compared(scores, facts), beside_outsiders(scores), retention(scores, facts), by_table(scores, facts)]
+    (runs,) = of_teacher("boosting", read_runs(path)[0])
+    parts = [compared(scores, facts), beside_outsiders(runs), retention(scores, facts), by_table(runs, facts)]
     others = [table[table.index.get_level_values("teacher") != "boosting"] for table in everything]
     return "\n\n".join([*parts, by_teacher(*others)] if len(others[0]) else parts)
 
@@ -178,6 +224,7 @@ def blocks(path):
 
     return {
         "accuracy": render(path),
+        "costs": costs(RESULTS / "costs.jsonl"),
         "ablations": ablations.render(rows("ablations")),
         "paper": paper.render(rows("paper")["rows"]),
     }
@@ -195,6 +242,8 @@ def main():
         page.write_text(before + begin + "\n" + text + "\n\n" + end + rest.split(end)[1])
     scores, _ = of_teacher("boosting", *read(options.file))
     draw(scores, DOCS / "results-accuracy.svg")
+    (runs,) = of_teacher("boosting", read_runs(options.file)[0])
+    draw_profile(runs, DOCS / "results-profile.svg")
 
 
 if __name__ == "__main__":
