@@ -3,7 +3,9 @@
 import contextlib
 import importlib
 import warnings
+from numbers import Integral
 
+import numpy as np
 from sklearn.utils._param_validation import (  # the only private scikit-learn import of the package
     HasMethods,
     Hidden,
@@ -22,6 +24,7 @@ __all__ = [
     "RealNotInt",
     "StrOptions",
     "all_or_nothing",
+    "is_whole_number",
     "optional_import",
     "validate_params",
 ]
@@ -44,6 +47,11 @@ def all_or_nothing(estimator):
         vars(estimator).clear()
         vars(estimator).update(before)
         raise
+
+
+def is_whole_number(value):
+    """Whether a value is an integer, Python's or numpy's, and no truth value."""
+    return isinstance(value, Integral) and not isinstance(value, (bool, np.bool_))
 
 
 def optional_import(module, *, extra, purpose):

@@ -909,7 +909,7 @@ for _name, _groups, _error, _message in (
     ("auto", "auto", TypeError, "one label per column.*got 'auto'"),
     ("unfitted-clusterer", Clustering(2), TypeError, "fitted clusterer.*fit the clusterer first"),
     ("overlapping", {"p": [0, 1], "q": [1, 2]}, ValueError, "more than once: 'x1'"),
-    ("incomplete", {"p": [0], "q": [1]}, ValueError, "leave out columns: 'x2'"),
+    ("incomplete", {"p": [0], "q": [1]}, ValueError, "each column of X.*leave out columns: 'x2'.*Add"),
     ("unknown", {"p": ["x0", "zz"], "q": [1, 2]}, ValueError, "X does not have: 'zz'"),
     ("empty-group", {"p": [0, 1, 2], "q": []}, ValueError, "have no column: 'q'"),
     ("None-for-columns", {"p": None, "q": [1]}, TypeError, "lists of columns, got None"),

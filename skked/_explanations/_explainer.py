@@ -17,7 +17,7 @@ from skked._explanations._response import resolve_response
 from skked._explanations._superfeature_labels import labels_and_names
 from skked._memory import CheckedMemory
 from skked._table import check_table, n_rows
-from skked._validation import HasMethods, Interval, StrOptions, all_or_nothing
+from skked._validation import HasMethods, Interval, StrOptions, all_or_nothing, is_whole_number
 
 __all__ = ["GroupShapleyExplainer"]
 
@@ -330,7 +330,7 @@ class GroupShapleyExplainer(BaseEstimator):
         """Background rows as a table like `X`, or the number of medoids asked for, or None."""
         if self.background is None:
             return None
-        if isinstance(self.background, Integral) and not isinstance(self.background, bool):
+        if is_whole_number(self.background):
             if self.background < 1:
                 raise ValueError(f"background={self.background} is no number of rows; expected at least 1.")
             return int(self.background)

@@ -1,7 +1,5 @@
 """Whether other rows would have given other superfeatures."""
 
-from numbers import Integral
-
 import numpy as np
 from sklearn.base import clone
 from sklearn.metrics import adjusted_rand_score
@@ -9,6 +7,7 @@ from sklearn.utils import check_random_state
 
 from skked._superfeatures import SuperfeatureClustering, resolve_superfeatures
 from skked._table import n_rows, take_rows
+from skked._validation import is_whole_number
 
 __all__ = ["stability"]
 
@@ -85,7 +84,7 @@ def _clustering_of(student, n_groups):
     """The clusterer behind a student's superfeatures, set to their number; None if they were given."""
     asked = getattr(student, "superfeatures", None)
     asked = getattr(student, "best_params_", {}).get("superfeatures", asked)
-    if (isinstance(asked, str) and asked == "auto") or (isinstance(asked, Integral) and not isinstance(asked, bool)):
+    if (isinstance(asked, str) and asked == "auto") or is_whole_number(asked):
         return SuperfeatureClustering(n_groups)
     if not hasattr(asked, "fit"):
         return None

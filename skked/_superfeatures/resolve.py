@@ -1,7 +1,5 @@
 """From whatever the user calls superfeatures to labels and names."""
 
-from numbers import Integral
-
 import numpy as np
 from sklearn.base import clone
 
@@ -9,6 +7,7 @@ from skked._superfeatures.clustering import SuperfeatureClustering, check_count
 from skked._superfeatures.columns import encode_columns, standardised
 from skked._superfeatures.names import superfeature_names
 from skked._table import column_names, labels_of_groups
+from skked._validation import is_whole_number
 
 __all__ = ["resolve_superfeatures"]
 
@@ -98,7 +97,7 @@ def given_superfeatures(superfeatures, X):
     """
     if isinstance(superfeatures, dict):
         return labels_of_groups(superfeatures, column_names(X)), [str(name) for name in superfeatures]
-    if _is_count(superfeatures):
+    if is_whole_number(superfeatures):
         check_count(superfeatures, X.shape[1], name="superfeatures")
         return None
     if (isinstance(superfeatures, str) and superfeatures == "auto") or _is_clusterer(superfeatures):
@@ -111,10 +110,6 @@ def given_superfeatures(superfeatures, X):
 
 def _is_clusterer(superfeatures):
     return hasattr(superfeatures, "fit") and not isinstance(superfeatures, type)
-
-
-def _is_count(superfeatures):
-    return isinstance(superfeatures, Integral) and not isinstance(superfeatures, (bool, np.bool_))
 
 
 def _unknown(superfeatures):

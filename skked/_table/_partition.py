@@ -4,6 +4,8 @@ from numbers import Integral
 
 import numpy as np
 
+from skked._validation import is_whole_number
+
 __all__ = ["labels_of_groups"]
 
 
@@ -58,13 +60,13 @@ def labels_of_groups(groups, names):
         raise ValueError(
             "Expected superfeatures to put each column of X into exactly one group, but they "
             + ", and ".join(faults)
-            + f". X has the columns {_listed(names)}."
+            + f". X has the columns {_listed(names)}. Add or take out columns, so that each is named once."
         )
     return labels
 
 
 def _position(column, names):
-    if isinstance(column, Integral) and not isinstance(column, (bool, np.bool_)):
+    if is_whole_number(column):
         return int(column) % len(names) if -len(names) <= column < len(names) else None
     return names.index(str(column)) if str(column) in names else None
 

@@ -2,7 +2,6 @@
 
 import inspect
 from dataclasses import dataclass, field
-from numbers import Integral
 
 import numpy as np
 from sklearn import config_context
@@ -18,6 +17,7 @@ from skked._progress import parallel_steps
 from skked._table import take_rows
 from skked._teachers._calibration import calibrate
 from skked._teachers._scores import TeacherScores
+from skked._validation import is_whole_number
 
 IN_SAMPLE = -1
 # Rows are repeated in place of weights up to this many in all.
@@ -256,7 +256,7 @@ def _splits(cv, X, y, classes, rng):
     """List the (train, test) pairs of ``cv``."""
     if cv is None or cv is False:
         return []
-    if isinstance(cv, Integral) and not isinstance(cv, bool):
+    if is_whole_number(cv):
         if cv < 2:
             raise ValueError(f"cv={cv} folds; expected at least 2, or None for scores in sample.")
         fold = _deal(y if classes is not None else np.zeros(len(y)), int(cv), rng, keep_single=classes is not None)
