@@ -31,6 +31,11 @@ def read_table(folder, name):
     return X, (y.astype(float) if task == "regression" else y), task
 
 
+def natural_groups(folder, name):
+    """Columns of each documented group of a table, ``{name: columns}``."""
+    return json.loads((folder / "meta.json").read_text())[name]["groups"]
+
+
 def as_categories(X):
     """The same table with categories in place of texts, as scikit-learn's boosting takes them."""
     return X.astype(dict.fromkeys(X.select_dtypes(["object", "string"]).columns, "category"))

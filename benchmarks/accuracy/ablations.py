@@ -17,7 +17,7 @@ import pandas as pd
 import skked
 from benchmarks.accuracy.run import draw
 from benchmarks.accuracy.summary import interval
-from benchmarks.common import RESULTS, data_folder, read_table, write_results
+from benchmarks.common import RESULTS, data_folder, natural_groups, read_table, write_results
 
 TABLES = ("california_housing", "connect4", "covtype_15k", "credit_g", "diamonds", "higgs_7k", "satimage", "spambase")
 SEEDS = (500, 501, 502)
@@ -67,7 +67,7 @@ def measure(folder, name, seed, known=()):
     """Score of the defaults and of every variant that is not known yet on one split."""
     X, y, task = read_table(folder, name)
     train, test, folds = draw(folder, name, X, N_TRAIN, seed)
-    natural = json.loads((folder / "meta.json").read_text())[name]["groups"]
+    natural = natural_groups(folder, name)
     ked = skked.KEDRegressor if task == "regression" else skked.KEDClassifier
     X_train, y_train, rows = X.iloc[train], y[train], []
     with tempfile.TemporaryDirectory() as memory:

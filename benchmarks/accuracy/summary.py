@@ -34,11 +34,15 @@ def read_runs(path):
 
 
 def read(path):
+    """Mean scores and facts of the cells in a file, as of `cells_of`."""
+    return cells_of(*read_runs(path))
+
+
+def cells_of(scores, lines):
     """Mean scores of the students, a row per cell and a column per model, over the runs of the cell; and facts.
 
     The facts are the task, the number of runs, and the means of the teacher's score and the majority's share.
     """
-    scores, lines = read_runs(path)
     facts = lines[lines["model"] == "KED"].set_index(RUN)[["task", "teacher_score", "majority"]].loc[scores.index]
     facts = facts.groupby(CELL).agg({"task": "first", "teacher_score": "mean", "majority": "mean"})
     return scores[STUDENTS].groupby(CELL).mean(), facts.assign(runs=scores.groupby(CELL).size())
@@ -147,8 +151,8 @@ def costs(path):
     """Medians over tables of bytes and of the time of one row, the teacher's beside the student's, by teacher."""
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     runs = pd.DataFrame([line for line in lines if "model" in line])
-    ratios = runs[["teacher_bytes", "teacher_us_one_row"]].to_numpy() / runs[["bytes", "us_one_row"]]
-    runs[["of_bytes", "of_us"]] = ratios
+    runs["of_bytes"] = runs["teacher_bytes"] / runs["bytes"]
+    runs["of_us"] = runs["teacher_us_one_row"] / runs["us_one_row"]
     table = ["| teacher, rows, budget | tables | student | bytes of the teacher's | time of one row of the teacher's |"]
     table.append("|---" * 5 + "|")
     for (kind, rows, budget, model), some in runs.groupby(["teacher", "rows", "budget", "model"]):
@@ -207,9 +211,9 @@ def draw_profile(runs, path):
 
 def render(path):
     """All tables as Markdown."""
-    everything = read(path)
-    scores, facts = of_teacher("boosting", *everything)
-    (runs,) = of_teacher("boosting", read_runs(path)[0])
+    runs, lines = read_runs(path)
+    everything = cells_of(runs, lines)
+    runs, scores, facts = of_teacher("boosting", runs, *everything)
     parts = [compared(scores, facts), beside_outsiders(runs), retention(scores, facts), by_table(runs, facts)]
     others = [table[table.index.get_level_values("teacher") != "boosting"] for table in everything]
     return "\n\n".join([*parts, by_teacher(*others)] if len(others[0]) else parts)
@@ -240,9 +244,9 @@ def main():
         begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->\n"
         before, rest = page.read_text().split(begin)
         page.write_text(before + begin + "\n" + text + "\n\n" + end + rest.split(end)[1])
-    scores, _ = of_teacher("boosting", *read(options.file))
+    runs, lines = read_runs(options.file)
+    runs, scores, _ = of_teacher("boosting", runs, *cells_of(runs, lines))
     draw(scores, DOCS / "results-accuracy.svg")
-    (runs,) = of_teacher("boosting", read_runs(options.file)[0])
     draw_profile(runs, DOCS / "results-profile.svg")
 
 

@@ -17,7 +17,7 @@ from shap.utils._legacy import DenseData
 from sklearn.datasets import load_digits, make_classification
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 
-from benchmarks.common import data_folder, read_table, write_results
+from benchmarks.common import data_folder, natural_groups, read_table, write_results
 from skked import GroupShapleyExplainer
 from skked._explanations._tree import TreeGame, extract_trees
 from skked._teachers import default_teacher
@@ -144,7 +144,7 @@ def scale_lines(folder):
     seconds, _ = median_seconds(lambda: TreeGame(extract_trees(boosting), labels, X[:100]).shapley(rows))
     yield {"name": "digits, boosting, margin, 8 groups, 50,000 rows", "seconds": seconds}
     X, y, task = read_table(folder, "nycflights")
-    groups = json.loads((folder / "meta.json").read_text())["nycflights"]["groups"]
+    groups = natural_groups(folder, "nycflights")
     teacher = default_teacher(task, X, random_state=0).fit(X[:300_000], y[:300_000])
     explainer = GroupShapleyExplainer(groups, random_state=0)
     seconds, found = median_seconds(lambda: explainer.fit(teacher, X[:300_000]).explain(X[:300_000]))
