@@ -1,5 +1,6 @@
 """What all benchmarks share: reading the tables, and writing results that say where they come from."""
 
+import argparse
 import importlib.metadata
 import json
 import os
@@ -20,6 +21,25 @@ def data_folder(option):
     if not folder:
         raise SystemExit("Say where the tables are: --data FOLDER or SKKED_DATA. See benchmarks/README.md.")
     return Path(folder)
+
+
+def table_parser(description, *, render=False):
+    """Command-line options of a benchmark on tables: ``--data``, and ``--render`` for one that need not measure."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--data", help="folder of the tables; default: SKKED_DATA")
+    if render:
+        parser.add_argument("--render", action="store_true", help="only write again what the results file says")
+    return parser
+
+
+def pyplot():
+    """matplotlib's pyplot, which draws into files and needs no screen."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    return pyplot
 
 
 def read_table(folder, name):

@@ -6,7 +6,6 @@ clipped at ±20, with bootstrap intervals over tables. Resumes; writes ``results
 docs/results.md; ``--render`` prints it from the file.
 """
 
-import argparse
 import json
 import tempfile
 import warnings
@@ -17,7 +16,7 @@ import pandas as pd
 import skked
 from benchmarks.accuracy.run import draw
 from benchmarks.accuracy.summary import interval
-from benchmarks.common import RESULTS, data_folder, natural_groups, read_table, write_results
+from benchmarks.common import RESULTS, data_folder, natural_groups, read_table, table_parser, write_results
 
 TABLES = ("california_housing", "connect4", "covtype_15k", "credit_g", "diamonds", "higgs_7k", "satimage", "spambase")
 SEEDS = (500, 501, 502)
@@ -102,10 +101,7 @@ def render(document):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", help="folder of the tables; default: SKKED_DATA")
-    parser.add_argument("--render", action="store_true", help="print the table of the results file")
-    options = parser.parse_args()
+    options = table_parser(__doc__, render=True).parse_args()
     path = RESULTS / "ablations.json"
     rows = json.loads(path.read_text())["rows"] if path.exists() else []
     if not options.render:

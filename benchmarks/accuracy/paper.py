@@ -6,7 +6,6 @@ batches of 100; on 500, 1,000 and 8,000 rows of ``mnist_10k``, with and without 
 is a network; the authors' is one too, but additive over the superfeatures. Writes ``results/paper.json``; resumes.
 """
 
-import argparse
 import json
 import tempfile
 import time
@@ -19,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 import skked
-from benchmarks.common import RESULTS, data_folder, mean_and_interval, read_table, split, write_results
+from benchmarks.common import RESULTS, data_folder, mean_and_interval, read_table, split, table_parser, write_results
 
 SETTINGS = {"temperature": 10.0, "max_iter": 100, "batch_size": 100, "alpha": 0.0, "learning_rate_init": 0.002}
 N_TEST, PARAMETERS = 2000, 16_330
@@ -80,8 +79,7 @@ def render(rows):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", help="folder of the tables; default: SKKED_DATA")
+    parser = table_parser(__doc__)
     parser.add_argument("--rows", nargs="*", type=int, default=[500, 1000, 8000])
     parser.add_argument("--seeds", nargs="*", type=int, default=list(range(5)))
     options = parser.parse_args()

@@ -4,7 +4,6 @@ One JSON line per model and run goes to ``results/accuracy.jsonl``; runs that ar
 ``python -m benchmarks.accuracy.summary`` makes the tables and plots.
 """
 
-import argparse
 import json
 import tempfile
 import time
@@ -30,7 +29,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 import skked
-from benchmarks.common import RESULTS, data_folder, environment, read_table
+from benchmarks.common import RESULTS, data_folder, environment, read_table, table_parser
 from benchmarks.tables.run import column_codes, linear_model
 
 MOST_ROWS = 60_000
@@ -218,8 +217,7 @@ def measure(folder, cell, wanted, known, write):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", help="folder of the tables; default: SKKED_DATA")
+    parser = table_parser(__doc__)
     parser.add_argument("--tables", nargs="*", help="default: all")
     parser.add_argument("--rows", nargs="*", type=int, default=[100, 300, 1000])
     parser.add_argument("--budgets", nargs="*", type=int, default=[500, 2000])

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.common import RESULTS
+from benchmarks.common import RESULTS, pyplot
 
 DOCS = Path(__file__).parents[2] / "docs"
 CELL = ["table", "rows", "budget", "teacher"]
@@ -166,10 +166,7 @@ def costs(path):
 
 def draw(scores, path):
     """Differences to KD per table, one panel per student."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
+    plt = pyplot()
 
     models = ["KD + chimeras", "KED", "heads", "CV"]
     order = differences(scores, "CV").groupby("table").mean().sort_values().index
@@ -190,10 +187,7 @@ def draw(scores, path):
 
 def draw_profile(runs, path):
     """Performance profile: the share of runs in which a model is within so many points of the best of all."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
+    plt = pyplot()
 
     models = ["CV", "KED", "heads", "KD", "plain", "small boosting", "MLP", "linear"]
     complete = runs[models].dropna()

@@ -14,7 +14,6 @@ that theirs needs for the error of ours are interpolated linearly in the logarit
 The prior and the designs were chosen on digits and on random games, so digits is no independent evidence.
 """
 
-import argparse
 import json
 import time
 
@@ -26,7 +25,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks.common import data_folder, read_table, write_results
+from benchmarks.common import data_folder, read_table, table_parser, write_results
 from skked import GroupShapleyExplainer
 from skked._explanations._coalitions import all_coalitions, shapley_matrix
 from skked._explanations._sampling import Sampling
@@ -168,9 +167,7 @@ def render(document):
 
 def main():
     """Measure everything, write the result and print it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", help="folder of the tables; default: the environment variable SKKED_DATA")
-    folder = data_folder(parser.parse_args().data)
+    folder = data_folder(table_parser(__doc__).parse_args().data)
     rows = [
         measure(table, teaching, teacher, response, X, y)
         for table, X, y in tables(folder)

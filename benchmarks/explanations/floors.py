@@ -22,7 +22,7 @@ from sklearn.datasets import load_digits, make_classification
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.neural_network import MLPClassifier
 
-from benchmarks.common import RESULTS, write_results
+from benchmarks.common import RESULTS, pyplot, write_results
 from benchmarks.explanations.trees import median_seconds
 from skked import GroupShapleyExplainer
 from skked._explanations._tree import TreeGame, extract_trees
@@ -139,10 +139,7 @@ def growth(X, y):
 
 def plot(document, path=PLOT):
     """Growth as a picture."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
+    plt = pyplot()
 
     titles = {
         "n": "rows, n",
@@ -151,7 +148,7 @@ def plot(document, path=PLOT):
         "d": "columns, d",
         "C": "classes, C",
     }
-    figure, axes = pyplot.subplots(1, 5, figsize=(13, 2.8), sharey=True, layout="constrained")
+    figure, axes = plt.subplots(1, 5, figsize=(13, 2.8), sharey=True, layout="constrained")
     for axis, (name, curve) in zip(axes, document["settings"]["growth in ms"].items(), strict=True):
         sizes, times = np.array(list(curve), float), np.array(list(curve.values()))
         axis.loglog(sizes, times, "o-", color="C0", label="measured")
@@ -164,7 +161,7 @@ def plot(document, path=PLOT):
     axes[0].legend(frameon=False, fontsize="small")
     path.parent.mkdir(exist_ok=True)
     figure.savefig(path)
-    pyplot.close(figure)
+    plt.close(figure)
 
 
 def render(document):

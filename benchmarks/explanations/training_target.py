@@ -8,7 +8,6 @@ writes ``results/explanations-training-target.json`` and prints the table of doc
 it from the file.
 """
 
-import argparse
 import json
 import tempfile
 
@@ -17,7 +16,16 @@ import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 import skked
-from benchmarks.common import RESULTS, as_categories, data_folder, mean_and_interval, read_table, split, write_results
+from benchmarks.common import (
+    RESULTS,
+    as_categories,
+    data_folder,
+    mean_and_interval,
+    read_table,
+    split,
+    table_parser,
+    write_results,
+)
 
 TABLES = ("california_housing", "connect4", "satimage", "spambase")
 N_TRAIN, N_TEST, N_EXPLAINED, SEEDS = 1000, 2000, 200, range(300, 305)
@@ -118,10 +126,7 @@ def render(document):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", help="folder of the tables; default: SKKED_DATA")
-    parser.add_argument("--render", action="store_true", help="print the table of the results file")
-    options = parser.parse_args()
+    options = table_parser(__doc__, render=True).parse_args()
     path = RESULTS / "explanations-training-target.json"
     if not options.render:
         folder, rows = data_folder(options.data), []

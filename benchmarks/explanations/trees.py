@@ -6,7 +6,6 @@ background; the game of groups is that of ``shap.KernelExplainer`` over all coal
 compared with ours. Times are CPU seconds of the process, medians of five runs.
 """
 
-import argparse
 import json
 import statistics
 import time
@@ -17,7 +16,7 @@ from shap.utils._legacy import DenseData
 from sklearn.datasets import load_digits, make_classification
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 
-from benchmarks.common import data_folder, natural_groups, read_table, write_results
+from benchmarks.common import data_folder, natural_groups, read_table, table_parser, write_results
 from skked import GroupShapleyExplainer
 from skked._explanations._tree import TreeGame, extract_trees
 from skked._teachers import default_teacher
@@ -170,9 +169,7 @@ def render(document):
 
 def main():
     """Measure everything, write the result and print it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", help="folder of the tables; default: SKKED_DATA")
-    folder = data_folder(parser.parse_args().data)
+    folder = data_folder(table_parser(__doc__).parse_args().data)
     lines = [*digits_lines(), *deep_forest_lines(), *scale_lines(folder)]
     settings = {"runs": N_RUNS, "threads": 1, "clock": "CPU seconds, median"}
     print(render(json.loads(write_results("explanations-trees", settings, lines).read_text())))

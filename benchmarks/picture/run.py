@@ -13,7 +13,7 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import train_test_split
 
-from benchmarks.common import RESULTS, write_results
+from benchmarks.common import RESULTS, pyplot, write_results
 from skked import KEDClassifier, distillation_report
 
 PICTURE = Path(__file__).parents[2] / "docs" / "_static" / "one-row.svg"
@@ -59,10 +59,7 @@ def caption(found):
 
 def draw(found):
     """Two panels: costs of both models, and the student's reasons for one row."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
+    plt = pyplot()
 
     settings = {"font.size": 10, "svg.hashsalt": "skked", "svg.fonttype": "path", "axes.spines.top": False}
     with plt.rc_context({**settings, "axes.spines.right": False}):

@@ -5,7 +5,6 @@ each of the class, and two images side by side. Writes ``results/communities.jso
 docs/communities.md; ``--render`` prints it from the file.
 """
 
-import argparse
 import importlib.util
 import json
 import time
@@ -18,7 +17,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks.common import RESULTS, data_folder, read_table, write_results
+from benchmarks.common import RESULTS, data_folder, read_table, table_parser, write_results
 from skked import SuperfeatureClustering
 
 SEEDS = {"two properties": range(3), "two digits": range(2), "sum of two digits": range(2)}
@@ -130,10 +129,7 @@ def render(document):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", help="folder of the tables; default: SKKED_DATA")
-    parser.add_argument("--render", action="store_true", help="only print the table of results/communities.json")
-    options = parser.parse_args()
+    options = table_parser(__doc__, render=True).parse_args()
     path = RESULTS / "communities.json"
     if not options.render:
         folder, rows = data_folder(options.data), []

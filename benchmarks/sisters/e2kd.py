@@ -6,7 +6,6 @@ boosting. No setting was chosen on these seeds. Writes ``results/e2kd.json`` and
 ``--render`` prints them from the file.
 """
 
-import argparse
 import json
 import tempfile
 
@@ -18,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import skked
-from benchmarks.common import RESULTS, data_folder, mean_and_interval, read_table, split, write_results
+from benchmarks.common import RESULTS, data_folder, mean_and_interval, read_table, split, table_parser, write_results
 
 PLANTED = {"n_teacher": 3000, "n_student": 200, "n_test": 2000, "seeds": list(range(10))}
 TABLES = ["adult", "credit_g", "spambase", "satimage", "higgs_7k", "mice_protein"]
@@ -154,10 +153,7 @@ def render(document):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", help="folder of the tables; default: SKKED_DATA")
-    parser.add_argument("--render", action="store_true", help="print the tables of the results file")
-    options = parser.parse_args()
+    options = table_parser(__doc__, render=True).parse_args()
     if options.render:
         print(render(json.loads((RESULTS / "e2kd.json").read_text())))
         return

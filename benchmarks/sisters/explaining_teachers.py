@@ -5,7 +5,6 @@ An ordinary teacher T0, explaining teachers T1 of both kinds, and students of on
 the file.
 """
 
-import argparse
 import json
 
 import numpy as np
@@ -13,7 +12,7 @@ import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 import skked
-from benchmarks.common import RESULTS, data_folder, mean_and_interval, read_table, split, write_results
+from benchmarks.common import RESULTS, data_folder, mean_and_interval, read_table, split, table_parser, write_results
 
 TABLES = ("spambase", "satimage", "covtype_15k", "mice_protein", "higgs_7k", "california_housing")
 N_TRAIN, N_TEST, SEEDS = 500, 2000, range(2)
@@ -102,10 +101,7 @@ def _spread(values):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", help="folder of the tables; default: SKKED_DATA")
-    parser.add_argument("--render", action="store_true", help="only print the table of the results")
-    options = parser.parse_args()
+    options = table_parser(__doc__, render=True).parse_args()
     path = RESULTS / "explaining_teachers.json"
     if not options.render:
         folder, rows = data_folder(options.data), []

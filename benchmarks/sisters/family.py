@@ -7,7 +7,6 @@ no teacher from outside and are given the rows only. Needs ``--data``; writes ``
 of docs/family.md; ``--render`` prints them from the file.
 """
 
-import argparse
 import json
 import tempfile
 import time
@@ -17,7 +16,16 @@ import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 import skked
-from benchmarks.common import RESULTS, as_categories, data_folder, mean_and_interval, read_table, split, write_results
+from benchmarks.common import (
+    RESULTS,
+    as_categories,
+    data_folder,
+    mean_and_interval,
+    read_table,
+    split,
+    table_parser,
+    write_results,
+)
 
 TABLES = ("adult", "connect4", "credit_g", "mice_protein", "satimage", "spambase")
 SETTINGS = {"n_train": 500, "n_test": 1000, "n_explained": 40, "seeds": list(range(200, 205))}
@@ -102,10 +110,7 @@ def render(document):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", help="folder of the tables; default: SKKED_DATA")
-    parser.add_argument("--render", action="store_true", help="print the tables of the results file")
-    options = parser.parse_args()
+    options = table_parser(__doc__, render=True).parse_args()
     path = RESULTS / "family.json"
     if not options.render:
         folder, rows = data_folder(options.data), []

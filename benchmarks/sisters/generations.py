@@ -5,7 +5,6 @@ or by cross-entropy, every later generation by the one before. Writes ``results/
 of docs/tolerant.md; ``--render`` prints it from the file.
 """
 
-import argparse
 import json
 
 import numpy as np
@@ -15,7 +14,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.model_selection import train_test_split
 
 import skked
-from benchmarks.common import RESULTS, data_folder, mean_and_interval, read_table, write_results
+from benchmarks.common import RESULTS, data_folder, mean_and_interval, read_table, table_parser, write_results
 
 ROWS = {"letter": 2000, "mfeat": 1000, "digits": 800, "mice_protein": 700}
 SEEDS = range(5)
@@ -104,10 +103,7 @@ def _spread(values):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", help="folder of the tables; default: SKKED_DATA")
-    parser.add_argument("--render", action="store_true", help="only print the table of results/generations.json")
-    options = parser.parse_args()
+    options = table_parser(__doc__, render=True).parse_args()
     path = RESULTS / "generations.json"
     if not options.render:
         folder, rows = data_folder(options.data), []

@@ -7,7 +7,6 @@ docs/images.md;
 ``--render`` does the latter only.
 """
 
-import argparse
 import json
 import tempfile
 import time
@@ -21,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import skked
-from benchmarks.common import RESULTS, data_folder, read_table, write_results
+from benchmarks.common import RESULTS, data_folder, read_table, table_parser, write_results
 
 SETTINGS = {
     "sets": {
@@ -184,10 +183,7 @@ def measured_before():
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", help="folder of the tables; default: SKKED_DATA")
-    parser.add_argument("--render", action="store_true", help="only write the table from the file into the page")
-    options = parser.parse_args()
+    options = table_parser(__doc__, render=True).parse_args()
     if not options.render:
         folder, rows = data_folder(options.data), measured_before()
         for name in SETTINGS["sets"]:

@@ -7,7 +7,6 @@ the teacher's: what the student *says* (its decoded contributions), and the same
 ``--render`` prints them from the file.
 """
 
-import argparse
 import json
 import tempfile
 
@@ -21,7 +20,16 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import skked
-from benchmarks.common import RESULTS, as_categories, data_folder, mean_and_interval, read_table, split, write_results
+from benchmarks.common import (
+    RESULTS,
+    as_categories,
+    data_folder,
+    mean_and_interval,
+    read_table,
+    split,
+    table_parser,
+    write_results,
+)
 
 TABLES = ["adult", "credit_g", "spambase", "satimage", "higgs_7k", "mice_protein"]
 SETTINGS = {"n_train": 300, "n_test": 1000, "n_explained": 50, "seeds": list(range(100, 105))}
@@ -168,10 +176,7 @@ def render(document):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", help="folder of the tables; default: SKKED_DATA")
-    parser.add_argument("--render", action="store_true", help="print the tables of the results file")
-    options = parser.parse_args()
+    options = table_parser(__doc__, render=True).parse_args()
     if options.render:
         print(render(json.loads((RESULTS / "xdistillation.json").read_text())))
         return

@@ -4,7 +4,6 @@ Students of one budget (KED, KD, and the same network without a teacher) beside 
 regression. Writes ``results/tables.json`` and prints the README's table; ``--render`` prints it from the file.
 """
 
-import argparse
 import json
 import resource
 import time
@@ -17,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import skked
-from benchmarks.common import RESULTS, data_folder, read_table, split, write_results
+from benchmarks.common import RESULTS, data_folder, read_table, split, table_parser, write_results
 
 TABLES = {"adult": 1, "credit_g": 5, "mfeat": 5, "satimage": 1, "nycflights": 1, "california_housing": 1}
 MAX_PARAMETERS = 2000
@@ -118,11 +117,9 @@ def _spread(values):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", help="folder of the tables; default: SKKED_DATA")
+    parser = table_parser(__doc__, render=True)
     parser.add_argument("--tables", nargs="*", default=list(TABLES))
     parser.add_argument("--memory", help="folder to cache teachers in", default=None)
-    parser.add_argument("--render", action="store_true", help="only print the table of results/tables.json")
     options = parser.parse_args()
     path = RESULTS / "tables.json"
     if not options.render:

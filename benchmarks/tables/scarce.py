@@ -5,12 +5,10 @@ settings, and KD with chimeras too. Writes
 ``results/scarce.json`` with the paired differences and their 95 % intervals.
 """
 
-import argparse
-
 import pandas as pd
 
 import skked
-from benchmarks.common import data_folder, mean_and_interval, read_table, split, write_results
+from benchmarks.common import data_folder, mean_and_interval, read_table, split, table_parser, write_results
 
 SETTINGS = {
     "table": "spambase",
@@ -48,8 +46,7 @@ def measure(folder, seed, memory):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", help="folder of the tables; default: SKKED_DATA")
+    parser = table_parser(__doc__)
     parser.add_argument("--memory", help="folder to cache teachers in", default=None)
     options = parser.parse_args()
     folder = data_folder(options.data)

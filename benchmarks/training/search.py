@@ -4,18 +4,15 @@
 Writes ``results/training-search.json``.
 """
 
-import argparse
 import resource
 import time
 
 import skked
-from benchmarks.common import data_folder, read_table, split, write_results
+from benchmarks.common import data_folder, read_table, split, table_parser, write_results
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", help="folder of the tables; default: SKKED_DATA")
-    options = parser.parse_args()
+    options = table_parser(__doc__).parse_args()
     X, y, _ = read_table(data_folder(options.data), "adult")
     train, test = split("adult", len(X))
     rows = []
