@@ -155,9 +155,13 @@ class Exchanged:
         pytest.param("__dataframe__", marks=pytest.mark.filterwarnings("ignore:.*interchange")),
     ],
 )
-def test_frames_that_can_only_be_exchanged(way):
+def test_frames_that_can_only_be_exchanged(way, monkeypatch):
     frame = pd.DataFrame({"a": [1.0, 2.0], "b": ["u", "v"]})
-    if not hasattr(frame, way):
+    if way == "__arrow_c_stream__":
+        if not hasattr(frame, "from_arrow"):
+            pytest.skip("this pandas reads no streams of arrow")
+        monkeypatch.delattr(pd.api, "interchange")  # pandas gives it up; until then it reads streams of arrow, too
+    elif not hasattr(frame, way):
         pytest.skip(f"this pandas has no {way}")
     kind = type("Exchanged", (Exchanged,), {})
     table = as_table(kind(frame, way))
