@@ -100,8 +100,9 @@ def test_many_rows_in_single_precision(network):
 
 @pytest.mark.parametrize("read", [StudentNetwork.hidden, StudentNetwork.score, StudentNetwork.contributions])
 def test_precision_is_double_in_tables_of_fewer_than_many_rows(read):
-    network, Z = _network([[4, 0], [1], [3, 2, 5]], [40], 2, 3), RNG.randn(MANY_ROWS, 6).astype(np.float32)
-    for n_rows, is_double in ((MANY_ROWS - 1, True), (MANY_ROWS, False)):
+    many = 10_000  # as the guide says
+    network, Z = _network([[4, 0], [1], [3, 2, 5]], [40], 2, 3), RNG.randn(many, 6).astype(np.float32)
+    for n_rows, is_double in ((many - 1, True), (many, False)):
         error = np.abs(read(network, Z[:n_rows])[:100] - read(network, Z[:100])).max()
         assert (error < 1e-12) == is_double
 
