@@ -47,7 +47,7 @@ def find_paths(ensemble, labels, n_outputs, walk=None):
     group = np.where(ensemble.feature >= 0, np.asarray(labels)[ensemble.column[ensemble.feature]], -1).astype(np.int32)
     n_nodes, is_leaf = len(group), ensemble.feature < 0
     slot, level, n_groups = np.zeros(n_nodes, np.uint8), np.zeros(n_nodes, np.int32), np.zeros(n_nodes, np.int32)
-    start, path = np.zeros(n_nodes, np.int64), np.empty(int(group.max()) + 2, np.int32)
+    start, path = np.zeros(n_nodes, np.int64), np.empty(int(group.max()) + 1, np.int32)
     arrays = ensemble.tree_start, group, ensemble.right, slot, level, n_groups, start
     walk(*arrays, np.empty(0, np.int32), path)
     node = np.flatnonzero(is_leaf)

@@ -151,4 +151,4 @@ def cosine_decay(step, n_steps, *, warm_up=0.05):
     rise = max(1, int(warm_up * n_steps))
     if step < rise:
         return (step + 1) / rise
-    return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, n_steps - rise)))
+    return 0.5 * (1 + math.cos(math.pi * (step - rise) / (n_steps - rise)))
