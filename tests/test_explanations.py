@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.decomposition import PCA
@@ -171,6 +171,18 @@ def test_every_engine_plays_the_same_game(table, name, n_classes):
     np.testing.assert_allclose(fast.base, exact.base, atol=1e-12)
     np.testing.assert_allclose(fast.base + fast.phi.sum(axis=1), exact.base + exact.phi.sum(axis=1), atol=1e-12)
     np.testing.assert_allclose(fast.phi.sum(axis=2), 0, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("name", "response"), [("boosting", "margin"), ("boosting", "probability"), ("logistic", "margin")]
+)
+def test_closed_forms_ask_for_no_model_rows(table, name, response):
+    X, y = table
+    teacher = clone(TEACHERS[name][0]).fit(X, y > 0)
+    explainer = GroupShapleyExplainer(LABELS, background=5, response=response, random_state=0).fit(teacher, X)
+    found = explainer.explain(X[:2])
+    assert found.engine == TEACHERS[name][1]
+    assert explainer.budget(40) == found.n_evaluations == 0
 
 
 @pytest.mark.parametrize(

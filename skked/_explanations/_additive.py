@@ -108,6 +108,7 @@ def _parts_of_contributions(model, labels, n_superfeatures):
 
 def _only(labels):
     """The one superfeature of a term."""
-    if len(np.unique(labels)) != 1:
+    found = np.unique(labels)
+    if len(found) != 1:
         raise NotApplicableError("one of its terms joins superfeatures")
-    return labels[0]
+    return found.item()
