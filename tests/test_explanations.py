@@ -514,6 +514,15 @@ def test_sampling_stops_at_the_tolerance_and_says_its_error(digits_network):
         assert estimate.n_evaluations < reference.n_evaluations / 4
 
 
+def test_a_constant_teacher_is_settled_by_the_first_coalitions():
+    X = np.random.default_rng(0).normal(size=(20, 13))
+    constant, additive = (
+        explain(f, X, X[:4], labels=np.arange(13), background=3, engine="sampling", tolerance=tolerance)
+        for f, tolerance in ((lambda rows: np.ones(len(rows)), 0.01), (lambda rows: rows.sum(axis=1), 0.99))
+    )
+    assert not constant.phi.any() and constant.n_evaluations == additive.n_evaluations
+
+
 def test_permutations_are_unbiased(table):
     X, _ = table
     f = random_game(3, 6)
