@@ -960,7 +960,7 @@ def test_margins_that_networks_keep_to_themselves(table):
         warnings.simplefilter("ignore")
         alone = network.fit(X, np.digitize(y, [-0.5, 0.5]))
         piped = make_pipeline(StandardScaler(), MLPClassifier((4,), max_iter=5, random_state=0)).fit(X, y > 0)
-    for teacher in (alone, piped):
+    for teacher in (alone, make_pipeline(alone), piped):
         found = explain(teacher, X, X[:4], background=X[:5], response="margin")
         again = explain(teacher, X, X[:4], background=X[:5], response="margin", engine="enumeration")
         np.testing.assert_allclose(found.phi, again.phi, atol=1e-6)
