@@ -93,6 +93,12 @@ def test_rows_are_drawn_in_proportion_to_their_weight(swap, within_class):
         assert len(np.unique(column)) > 1500
 
 
+def test_rows_of_a_small_table_are_bases_equally_often():
+    _, donors = make_chimeric_set(np.eye(3, 40), np.arange(40), 3000, swap=0.1, random_state=0)
+    base = (donors[:, :, None] == np.arange(3)).sum(axis=1).argmax(axis=1)
+    np.testing.assert_allclose(np.bincount(base) / 3000, 1 / 3, atol=0.04)
+
+
 def test_parts_may_come_from_one_row_where_all_are_swapped():
     """Three donors drawn independently of three rows: two of them are the same in 18 of 24 chimeras."""
     _, donors = make_chimeric_set(np.eye(3), [0, 1, 2], 24, swap=1.0, random_state=0)
