@@ -891,6 +891,7 @@ for _name, _teacher, _error, _message in (
     ("too-few", lambda rows: np.zeros(len(rows) - 1), ValueError, r"shape \(23,\) for 24 rows; expected \(24,\)"),
     ("three-dimensional", lambda rows: np.zeros((len(rows), 1, 1)), ValueError, r"shape \(24, 1, 1\)"),
     ("scalar", lambda rows: 1.0, ValueError, r"shape \(\) for 24 rows"),
+    ("of-no-output", lambda rows: np.zeros((len(rows), 0)), ValueError, r"shape \(24, 0\) for 24 rows"),
     ("texts", lambda rows: ["a"] * len(rows), TypeError, "no real numbers; expected"),
     ("complex", lambda rows: np.ones(len(rows)) * 1j, TypeError, "no real numbers; expected"),
     ("ragged", lambda rows: [[1], [1, 2]] * (len(rows) // 2), TypeError, "no real numbers; expected"),

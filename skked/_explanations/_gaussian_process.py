@@ -89,7 +89,7 @@ def fit_process(design, odd, start=None):
     fitted = np.unique(np.linspace(0, len(signs) - 1, min(len(signs), _MAX_FITTED)).astype(int))
     games = odd[:, fitted].transpose(1, 0, 2).reshape(len(fitted), -1)
     spread = np.sqrt(np.mean(games**2, axis=0))
-    games = games[:, spread > 1e-9 * spread.max(initial=0)]
+    games = games[:, spread > 1e-9 * spread.max()]
     theta = start
     if theta is None:
         theta = np.array([_START["logit_rho"]] * n_players + [_START["log_weight"], _START["log_noise"]])

@@ -116,7 +116,7 @@ class ScoreFunction:
             raise
         scores = real_numbers(answer, self.name)
         expected = n_rows(rows)
-        if scores.ndim not in (1, 2) or scores.shape[0] != expected:
+        if scores.ndim not in (1, 2) or scores.shape[0] != expected or not all(scores.shape[1:]):
             raise ValueError(
                 f"The teacher returned scores of shape {scores.shape} for {expected} rows; expected ({expected},) or "
                 f"({expected}, n_outputs)."
