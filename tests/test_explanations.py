@@ -514,6 +514,29 @@ def test_sampling_stops_at_the_tolerance_and_says_its_error(digits_network):
         assert estimate.n_evaluations < reference.n_evaluations / 4
 
 
+def test_standard_errors_of_many_rows_are_calibrated():
+    X = np.random.default_rng(0).normal(size=(160, 12))
+    calls = []
+
+    def teacher(rows):  # uncalibrated: 98 % within 1.96 standard errors with 64 coalitions, 90 % with 200
+        calls.append(len(rows))
+        return rows[:, 0] * rows[:, 1] * rows[:, 2] + rows[:, 3] * rows[:, 4] + np.sin(rows[:, 5:].sum(axis=1))
+
+    options = {"superfeatures": np.arange(12), "background": X[:5]}
+    exact = GroupShapleyExplainer(engine="enumeration", **options).fit(teacher, X).explain(X)
+    for n_coalitions in (64, 200):
+        covered = []
+        for seed in range(3):
+            calls.clear()
+            explainer = GroupShapleyExplainer(
+                engine="sampling", n_coalitions=n_coalitions, random_state=seed, **options
+            ).fit(teacher, X)
+            found = explainer.explain(X)
+            assert found.n_evaluations == sum(calls) <= explainer.budget(160)
+            covered.append(np.abs(found.phi - exact.phi) <= 1.96 * found.standard_error)
+        assert 0.92 <= np.mean(covered) <= 0.97
+
+
 def test_a_constant_teacher_is_settled_by_the_first_coalitions():
     X = np.random.default_rng(0).normal(size=(20, 13))
     constant, additive = (

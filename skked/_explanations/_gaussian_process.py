@@ -11,13 +11,13 @@ less, and superfeatures that interact more get a larger ρ. Shapley values are l
 mean is one matrix for all rows and outputs, and their posterior variance is known.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import cho_solve, cholesky
 from scipy.optimize import minimize
 
-__all__ = ["HypercubeProcess", "covariance_with", "cross_covariance", "fit_process"]
+__all__ = ["HypercubeProcess", "calibrated", "covariance_with", "cross_covariance", "fit_process"]
 
 _MAX_NODES = 32
 # Values that the parameters are fitted to; more change them little and cost the cube.
@@ -25,6 +25,8 @@ _MAX_FITTED = 512
 # Standard deviation, on the logit scale, of the superfeatures' parameters around their mean.
 _SPREAD = 1.0
 _JITTER = 1e-9
+# Standard errors are calibrated so that this share of the values is within 1.96 of them.
+_COVERED, _WITHIN = 0.95, 1.96
 _START = {"logit_rho": -2.5, "log_weight": 1.0, "log_noise": -9.0}
 _BOUNDS = {"logit_rho": (-9.0, 3.0), "log_weight": (-6.0, 8.0), "log_noise": (-16.0, 0.0)}
 
@@ -43,12 +45,15 @@ class HypercubeProcess:
         Inverse of the prior covariance of the values.
     theta : float64 array
         The fitted parameters, to start a larger fit from.
+    inflation : float
+        What the standard errors are multiplied by.
     """
 
     matrix: np.ndarray
     unit_variance: np.ndarray
     precision: np.ndarray
     theta: np.ndarray
+    inflation: float = 1.0
 
     def values(self, odd):
         """Shapley values from odd values of shape (n_rows, 1 + n_pairs, n_outputs)."""
@@ -61,11 +66,57 @@ class HypercubeProcess:
         parameter for each superfeature was fitted to the same values, for all games together, which the last factor
         pays for.
         """
+        return self.inflation * np.sqrt(self.unit_variance)[:, None] * self.scale(odd)
+
+    def scale(self, odd):
+        """Scale of every game, of shape (n_rows, 1, n_outputs)."""
         flat = odd.transpose(1, 0, 2).reshape(odd.shape[1], -1)
         residual = (self.precision @ flat)[1:] / np.sqrt(np.diag(self.precision)[1:, None])
-        scale = np.mean(residual**2, axis=0).reshape(odd.shape[0], 1, odd.shape[2])
-        scale *= 1 + len(self.matrix) / (2 * len(residual))
-        return np.sqrt(self.unit_variance[:, None] * scale)
+        variance = np.mean(residual**2, axis=0) * (1 + len(self.matrix) / (2 * len(residual)))
+        return np.sqrt(variance).reshape(odd.shape[0], 1, odd.shape[2])
+
+
+def calibrated(process, design, odd):
+    """The same posterior, its standard errors calibrated by games of which more values are known.
+
+    By the prior, a Shapley value moves, when more coalitions become known, by a normal number whose variance is the
+    difference of the posterior variances. The factor makes 95 % of the moves smaller than 1.96 standard deviations.
+    A superfeature counts by how far its values move, so that those which hardly matter do not decide.
+
+    Parameters
+    ----------
+    process : HypercubeProcess
+    design : bool array of shape (n_pairs, n_superfeatures)
+        A larger design, which begins with the one of the process.
+    odd : float64 array of shape (n_rows, 1 + n_pairs, n_outputs)
+        Odd values of the full coalition and of the larger design.
+
+    Returns
+    -------
+    HypercubeProcess
+    """
+    known = odd[:, : len(process.precision)]
+    finer = _posterior(process.theta, _signs(design))
+    resolved = np.sqrt(np.maximum(process.unit_variance - finer.unit_variance, 0))
+    moved = np.abs(finer.values(odd) - process.values(known))
+    foreseen = resolved[:, None] * process.scale(known)
+    weight = np.broadcast_to(np.sqrt(np.mean(moved**2, axis=(0, 2)))[:, None], moved.shape)
+    is_uncertain = foreseen > 1e-6 * foreseen.max()
+    if not is_uncertain.any():
+        return process
+    ratio = moved[is_uncertain] / foreseen[is_uncertain]
+    return replace(process, inflation=_weighted_quantile(ratio, weight[is_uncertain], _COVERED) / _WITHIN)
+
+
+def _weighted_quantile(values, weight, share):
+    order = np.argsort(values, kind="stable")
+    below = np.cumsum(weight[order])
+    return float(values[order][np.searchsorted(below, share * below[-1])])
+
+
+def _signs(design):
+    """Members as 1 and others as -1, of the full coalition and of a design."""
+    return np.vstack([np.ones(design.shape[1]), 2.0 * design - 1])
 
 
 def fit_process(design, odd, start=None):
@@ -85,7 +136,7 @@ def fit_process(design, odd, start=None):
     HypercubeProcess
     """
     n_players = design.shape[1]
-    signs = np.vstack([np.ones(n_players), 2.0 * design - 1])
+    signs = _signs(design)
     fitted = np.unique(np.linspace(0, len(signs) - 1, min(len(signs), _MAX_FITTED)).astype(int))
     games = odd[:, fitted].transpose(1, 0, 2).reshape(len(fitted), -1)
     spread = np.sqrt(np.mean(games**2, axis=0))

@@ -40,7 +40,7 @@ def game(request):
     teacher.fit(X, y)
     labels = np.random.RandomState(1).permutation(np.arange(X.shape[1]) % n_players)
     score = teacher.decision_function if isinstance(teacher[-1] if hasattr(teacher, "steps") else 0, SVC) else None
-    rows = X[:: len(X) // 32][:32]
+    rows = X[:: len(X) // 128][:128]
     explainer = GroupShapleyExplainer(labels, background=5, engine="enumeration", random_state=0)
     explainer.fit(score or teacher.predict_proba, X)
     values = explainer._engine.values(rows, all_coalitions(n_players))
@@ -93,18 +93,14 @@ def paired_kernel(values, n_coalitions, seed):
 
 
 @pytest.mark.parametrize("n_coalitions", [64, 128, 256])  # of 1,024 or 4,096
-def test_standard_errors_cover(game, n_coalitions, request):
-    if (request.node.callspec.params["game"], n_coalitions) == ("cancer vectors", 64):
-        request.applymarker(
-            pytest.mark.xfail(strict=True, reason="errors are a third of what is stated: covers 99.96 %")
-        )
+def test_standard_errors_cover(game, n_coalitions):
     values, matrix = game
     exact = np.einsum("gm,nmc->ngc", matrix, values, optimize=True)
     covered = []
     for seed in range(6):
         phi, standard_error = estimates(values, n_coalitions, seed)
         covered.append(np.abs(phi - exact) <= 1.96 * standard_error)
-    assert 0.88 <= np.mean(covered) <= 0.995
+    assert 0.90 <= np.mean(covered) <= 0.98
 
 
 def test_far_fewer_coalitions_than_paired_kernel(game):
