@@ -537,6 +537,17 @@ def test_standard_errors_of_many_rows_are_calibrated():
         assert 0.92 <= np.mean(covered) <= 0.97
 
 
+def test_nothing_is_calibrated_where_nothing_is_uncertain():
+    X = np.random.default_rng(0).normal(size=(160, 12))
+    constant = explain(lambda rows: np.ones(len(rows)), X, X, labels=np.arange(12), background=3, engine="sampling")
+    assert not constant.phi.any() and not constant.standard_error.any()
+    few = {"labels": np.arange(12) % 3, "background": 3}
+    complete = explain(lambda rows: rows.prod(axis=1), X, X, engine="sampling", **few)
+    exact = explain(lambda rows: rows.prod(axis=1), X, X, engine="enumeration", **few)
+    np.testing.assert_allclose(complete.phi, exact.phi, atol=1e-6 * np.abs(exact.phi).max())
+    assert complete.n_evaluations == exact.n_evaluations
+
+
 def test_a_constant_teacher_is_settled_by_the_first_coalitions():
     X = np.random.default_rng(0).normal(size=(20, 13))
     constant, additive = (
