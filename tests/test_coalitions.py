@@ -21,6 +21,7 @@ from skked._explanations._coalitions import (
     shapley_matrix,
 )
 from skked._explanations._design import spread_design
+from skked._explanations._refinement import refined
 from skked._explanations._values import MaskedRows, TransformedRows, table_row_bytes
 
 RNG = np.random.RandomState(0)
@@ -172,12 +173,12 @@ def _observed():
 
 def test_the_posterior_is_that_of_all_coalitions():
     """Shapley values are a matrix times the values of all coalitions, so dense algebra says what they are."""
-    _, signs, covariance, odd = _observed()
+    design, signs, covariance, odd = _observed()
     shapley, every = shapley_matrix(5), 2.0 * all_coalitions(5) - 1
     cross = shapley @ _gram(every, signs)
     np.testing.assert_allclose(gp.cross_covariance(signs, RHO, WEIGHT), cross, atol=1e-12)
     np.testing.assert_allclose(gp.covariance_with(signs, signs[3], RHO, WEIGHT), _gram(signs, signs)[3], atol=1e-12)
-    process = gp._posterior(THETA, signs)
+    process = gp.posterior(THETA, design)
     matrix = cross @ np.linalg.inv(covariance)
     prior = np.diag(shapley @ _gram(every, every) @ shapley.T)
     np.testing.assert_allclose(process.unit_variance, prior - np.sum(matrix * cross, axis=1), atol=1e-8)
@@ -188,8 +189,8 @@ def test_the_posterior_is_that_of_all_coalitions():
 
 
 def test_standard_errors_have_the_scale_of_the_residuals_left_out():
-    _, signs, covariance, odd = _observed()
-    process = gp._posterior(THETA, signs)
+    design, _, covariance, odd = _observed()
+    process = gp.posterior(THETA, design)
     scale = np.zeros((2, 2))
     for left in range(1, 7):
         rest = np.arange(7) != left
@@ -198,6 +199,42 @@ def test_standard_errors_have_the_scale_of_the_residuals_left_out():
         scale += (odd[:, left] - np.einsum("m,nmc->nc", solved, odd[:, rest])) ** 2 / variance / 6
     expected = np.sqrt(process.unit_variance[:, None] * scale[:, None] * (1 + 5 / 12))
     np.testing.assert_allclose(process.standard_errors(odd), expected, rtol=1e-6)
+
+
+def test_what_some_rows_teach_is_ridge_regression_judged_by_rows_left_out():
+    rng = np.random.RandomState(1)
+    larger = np.concatenate([_observed()[0], all_coalitions(5)[[4, 8, 3, 6, 10]]])
+    habits = rng.randn(2, 12)
+    odd = np.einsum("nkc,km->nmc", rng.randn(9, 2, 2), habits) + 0.1 * rng.randn(9, 12, 2)
+    process, finer = gp.posterior(THETA, larger[:6]), gp.posterior(THETA, larger)
+    found = refined(process, larger, odd)
+
+    scale = process.scale(odd[:, :7])[:, 0, :, None]
+    whitened = odd[:, :7].transpose(0, 2, 1) @ np.linalg.cholesky(process.precision) / scale
+    missed = (finer.values(odd) - process.values(odd[:, :7])).transpose(0, 2, 1) / scale
+
+    def weights(rows, ridge):
+        z, y = whitened[rows].reshape(-1, 7), missed[rows].reshape(-1, 5)
+        return np.linalg.solve(z.T @ z + ridge * np.mean(np.sum(whitened**2, axis=2)) * np.eye(7), z.T @ y)
+
+    def left_out(ridge):
+        return np.array([missed[i] - whitened[i] @ weights(np.arange(9) != i, ridge) for i in range(9)])
+
+    ridge = min((0.03, 0.1, 0.3, 1.0, 3.0, 10.0), key=lambda ridge: np.sum(left_out(ridge) ** 2))
+    left = left_out(ridge)
+    assert np.sum(left**2) < 0.5 * np.sum(missed**2)
+    predicted = (whitened @ weights(np.arange(9), ridge) * scale).transpose(0, 2, 1)
+    np.testing.assert_allclose(found.values(odd[:, :7]), process.values(odd[:, :7]) + predicted, atol=1e-9)
+    np.testing.assert_allclose(found.matrix.sum(axis=0), [2, 0, 0, 0, 0, 0, 0], atol=1e-12)
+    ratio = np.abs(left).reshape(-1, 5) / np.sqrt(process.unit_variance - finer.unit_variance)
+    weight = np.tile(np.sqrt(np.mean(left**2, axis=(0, 1))), (18, 1))
+    within = np.sum(weight[ratio <= 1.96 * found.inflation * (1 + 1e-9)]) / weight.sum()
+    below = np.sum(weight[ratio < 1.96 * found.inflation * (1 - 1e-9)]) / weight.sum()
+    assert below < 0.95 <= within
+
+    alike = gp.posterior(THETA, larger)  # nothing more is known, or nothing at all
+    assert refined(alike, larger, odd) is alike
+    assert refined(process, larger, np.zeros((3, 12, 2))) is process
 
 
 def test_the_loss_is_the_likelihood_with_every_games_best_scale_and_its_gradient_the_slope():
@@ -232,7 +269,7 @@ def test_the_fit_takes_the_best_parameters_and_leaves_out_games_without_values()
     inside = (process.theta > [-8.9] * 5 + [-5.9, -15.9]) & (process.theta < [2.9] * 5 + [7.9, -0.1])
     assert inside.any() and np.abs(gradient[inside]).max() < 1e-2
     assert best < gp._loss(np.array([-2.5] * 5 + [1.0, -9.0]), signs, games)[0]
-    np.testing.assert_allclose(process.matrix, gp._posterior(process.theta, signs).matrix)
+    np.testing.assert_allclose(process.matrix, gp.posterior(process.theta, design).matrix)
     with_empty = np.concatenate([odd, np.zeros((2, 7, 2))])
     np.testing.assert_allclose(gp.fit_process(design, with_empty).theta, process.theta, rtol=1e-9)
     nothing = gp.fit_process(design, np.zeros((2, 7, 2)))

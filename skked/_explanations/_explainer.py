@@ -133,8 +133,8 @@ class GroupShapleyExplainer(BaseEstimator):
     design of complementary pairs of coalitions for all rows. Its parameters, one per superfeature, are fitted by
     marginal likelihood on 32 of the rows; the standard errors are posterior standard deviations, scaled by each row's
     leave-one-out residuals. With ``"auto"`` the design grows until the median standard error meets `tolerance`. Of 128
-    rows or more, 16 are then evaluated at more coalitions: by what their values move, the standard errors of all rows
-    are calibrated, so that 95 % of the values are within 1.96 of them.
+    rows or more, 16 are then evaluated at more coalitions: what that changes teaches a correction of the values of all
+    rows, and calibrates their standard errors, so that 95 % of the values are within 1.96 of them.
 
     All engines are efficient to rounding, and the values depend on `n_jobs` in no digit. On a GPU sums are taken in
     another order, so that values of networks differ from the CPU's by some 1e-6 of their size.

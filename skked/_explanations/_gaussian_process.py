@@ -11,13 +11,13 @@ less, and superfeatures that interact more get a larger ρ. Shapley values are l
 mean is one matrix for all rows and outputs, and their posterior variance is known.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import cho_solve, cholesky
 from scipy.optimize import minimize
 
-__all__ = ["HypercubeProcess", "calibrated", "covariance_with", "cross_covariance", "fit_process"]
+__all__ = ["HypercubeProcess", "covariance_with", "cross_covariance", "efficient", "fit_process", "posterior"]
 
 _MAX_NODES = 32
 # Values that the parameters are fitted to; more change them little and cost the cube.
@@ -25,8 +25,6 @@ _MAX_FITTED = 512
 # Standard deviation, on the logit scale, of the superfeatures' parameters around their mean.
 _SPREAD = 1.0
 _JITTER = 1e-9
-# Standard errors are calibrated so that this share of the values is within 1.96 of them.
-_COVERED, _WITHIN = 0.95, 1.96
 _START = {"logit_rho": -2.5, "log_weight": 1.0, "log_noise": -9.0}
 _BOUNDS = {"logit_rho": (-9.0, 3.0), "log_weight": (-6.0, 8.0), "log_noise": (-16.0, 0.0)}
 
@@ -60,58 +58,19 @@ class HypercubeProcess:
         return np.einsum("gm,nmc->ngc", self.matrix, odd, optimize=True)
 
     def standard_errors(self, odd):
-        """Posterior standard deviations of the same shape as the values.
-
-        The scale of every game is what its leave-one-out residuals say, which stays right where the prior is not. One
-        parameter for each superfeature was fitted to the same values, for all games together, which the last factor
-        pays for.
-        """
+        """Posterior standard deviations of the same shape as the values, at the scale of each game."""
         return self.inflation * np.sqrt(self.unit_variance)[:, None] * self.scale(odd)
 
     def scale(self, odd):
-        """Scale of every game, of shape (n_rows, 1, n_outputs)."""
+        """Scale of every game, of shape (n_rows, 1, n_outputs).
+
+        It is what a game's leave-one-out residuals say, which stays right where the prior is not. One parameter for
+        each superfeature was fitted to the same values, for all games together, which the last factor pays for.
+        """
         flat = odd.transpose(1, 0, 2).reshape(odd.shape[1], -1)
         residual = (self.precision @ flat)[1:] / np.sqrt(np.diag(self.precision)[1:, None])
         variance = np.mean(residual**2, axis=0) * (1 + len(self.matrix) / (2 * len(residual)))
         return np.sqrt(variance).reshape(odd.shape[0], 1, odd.shape[2])
-
-
-def calibrated(process, design, odd):
-    """The same posterior, its standard errors calibrated by games of which more values are known.
-
-    By the prior, a Shapley value moves, when more coalitions become known, by a normal number whose variance is the
-    difference of the posterior variances. The factor makes 95 % of the moves smaller than 1.96 standard deviations.
-    A superfeature counts by how far its values move, so that those which hardly matter do not decide.
-
-    Parameters
-    ----------
-    process : HypercubeProcess
-    design : bool array of shape (n_pairs, n_superfeatures)
-        A larger design, which begins with the one of the process.
-    odd : float64 array of shape (n_rows, 1 + n_pairs, n_outputs)
-        Odd values of the full coalition and of the larger design.
-
-    Returns
-    -------
-    HypercubeProcess
-    """
-    known = odd[:, : len(process.precision)]
-    finer = _posterior(process.theta, _signs(design))
-    resolved = np.sqrt(np.maximum(process.unit_variance - finer.unit_variance, 0))
-    moved = np.abs(finer.values(odd) - process.values(known))
-    foreseen = resolved[:, None] * process.scale(known)
-    weight = np.broadcast_to(np.sqrt(np.mean(moved**2, axis=(0, 2)))[:, None], moved.shape)
-    is_uncertain = foreseen > 1e-6 * foreseen.max()
-    if not is_uncertain.any():
-        return process
-    ratio = moved[is_uncertain] / foreseen[is_uncertain]
-    return replace(process, inflation=_weighted_quantile(ratio, weight[is_uncertain], _COVERED) / _WITHIN)
-
-
-def _weighted_quantile(values, weight, share):
-    order = np.argsort(values, kind="stable")
-    below = np.cumsum(weight[order])
-    return float(values[order][np.searchsorted(below, share * below[-1])])
 
 
 def _signs(design):
@@ -151,7 +110,7 @@ def fit_process(design, odd, start=None):
             _loss, theta, args=(signs[fitted], games), jac=True, method="L-BFGS-B", bounds=bounds, options=options
         )
         theta = result.x
-    return _posterior(theta, signs)
+    return posterior(theta, design)
 
 
 def covariance_with(signs, one, rho, weight):
@@ -234,19 +193,24 @@ def _gradient_of_rho(outer, signs, rho, weight, plus, minus):
     return gradient
 
 
-def _posterior(theta, signs):
+def posterior(theta, design):
+    """The posterior under given parameters, a HypercubeProcess; arguments as of `fit_process`."""
     rho, weight, noise = _unpack(theta)
+    signs = _signs(design)
     covariance, _, _ = _covariance(signs, rho, weight, noise)
     factor = cholesky(covariance, lower=True, check_finite=False)
     cross = cross_covariance(signs, rho, weight)
     matrix = cho_solve((factor, True), cross.T, check_finite=False).T
     variance = np.maximum(_prior_variance(rho, weight) - np.sum(matrix * cross, axis=1), 0)
-    # Efficiency to rounding: the values sum to twice the odd value of the full coalition.
+    precision = cho_solve((factor, True), np.eye(len(signs)), check_finite=False)
+    return HypercubeProcess(efficient(matrix), variance, precision, theta)
+
+
+def efficient(matrix):
+    """The matrix, changed by rounding errors so that the values sum to twice the odd value of the full coalition."""
     excess = -matrix.sum(axis=0)
     excess[0] += 2
-    matrix = matrix + excess / len(rho)
-    precision = cho_solve((factor, True), np.eye(len(signs)), check_finite=False)
-    return HypercubeProcess(matrix, variance, precision, theta)
+    return matrix + excess / len(matrix)
 
 
 def _nodes(n_players):

@@ -4,7 +4,8 @@ import numpy as np
 
 from skked._explanations._blocks import Jobs
 from skked._explanations._design import spread_design
-from skked._explanations._gaussian_process import calibrated, fit_process
+from skked._explanations._gaussian_process import fit_process
+from skked._explanations._refinement import refined
 from skked._table import n_rows, take_rows
 
 __all__ = ["Sampling"]
@@ -16,15 +17,15 @@ _GROWTH = 1.5
 _ROWS_PER_BLOCK = 256
 # Where there are enough rows to pay for it, every other pilot row is evaluated at so many more pairs, or half as many
 # again.
-_ENOUGH_ROWS, _CHECK_PAIRS, _CHECK_GROWTH = 128, 96, 1.5
+_ENOUGH_ROWS, _MORE_PAIRS, _MORE_GROWTH = 128, 96, 1.5
 
 
 class Sampling:
     """Estimated Shapley values with standard errors.
 
     The design and the Gaussian process are settled on a few pilot rows; all other rows reuse them, so they cost one
-    matrix product beyond the teacher's scores. Of 128 rows or more, 16 are evaluated at more coalitions, by which the
-    standard errors are calibrated.
+    matrix product beyond the teacher's scores. Of 128 rows or more, 16 are evaluated at more coalitions, which
+    corrects the values and calibrates the standard errors.
 
     Parameters
     ----------
@@ -69,7 +70,7 @@ class Sampling:
         rest = np.setdiff1d(np.arange(n), pilot)
         process, design, odd = self.jobs.once(self._settle, take_rows(rows, pilot), rng)
         if n >= _ENOUGH_ROWS:
-            process = self.jobs.once(self._checked, process, design, odd[::2], take_rows(rows, pilot[::2]))
+            process = self.jobs.once(self._refined, process, design, odd[::2], take_rows(rows, pilot[::2]))
         phi = np.empty((n, self.values.n_superfeatures, len(self.base)))
         standard_error = np.empty_like(phi)
         phi[pilot], standard_error[pilot] = process.values(odd), process.standard_errors(odd)
@@ -95,19 +96,19 @@ class Sampling:
                 return process, design, odd
             start, n_pairs = process.theta, min(int(np.ceil(_GROWTH * n_pairs)), self.most_pairs)
 
-    def _checked(self, process, design, odd, rows):
-        """The process with standard errors that hold on rows of which more values become known."""
+    def _refined(self, process, design, odd, rows):
+        """The process after some rows were evaluated at more coalitions."""
         rng = np.random.RandomState(self.seed)
         larger = spread_design(self.values.n_superfeatures, self._more_pairs(len(design)), rng, given=design)
         if len(larger) == len(design):
             return process
         more = self._odd_values(rows, larger[len(design) :])
-        return calibrated(process, larger, np.concatenate([odd, more], axis=1))
+        return refined(process, larger, np.concatenate([odd, more], axis=1))
 
     def _more_pairs(self, n_pairs):
         """Pairs of the larger design, where all there are is the most."""
         n_players = self.values.n_superfeatures
-        wanted = max(n_pairs + _CHECK_PAIRS, int(_CHECK_GROWTH * n_pairs))
+        wanted = max(n_pairs + _MORE_PAIRS, int(_MORE_GROWTH * n_pairs))
         return min(wanted, (1 << (n_players - 1)) - 1)
 
     def _is_accurate(self, process, odd):
