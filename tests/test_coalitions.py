@@ -232,6 +232,9 @@ def test_what_some_rows_teach_is_ridge_regression_judged_by_rows_left_out():
     below = np.sum(weight[ratio < 1.96 * found.inflation * (1 - 1e-9)]) / weight.sum()
     assert below < 0.95 <= within
 
+    doubled = refined(process, larger, np.repeat(odd, 2, axis=0))  # a row says nothing of its double
+    np.testing.assert_allclose(doubled.matrix, found.matrix, atol=1e-9)
+    np.testing.assert_allclose(doubled.inflation, found.inflation)
     alike = gp.posterior(THETA, larger)  # nothing more is known, or nothing at all
     assert refined(alike, larger, odd) is alike
     assert refined(process, larger, np.zeros((3, 12, 2))) is process

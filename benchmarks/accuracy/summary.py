@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from benchmarks.common import RESULTS, pyplot
 
@@ -23,6 +24,8 @@ OUTSIDERS = ["linear", "tree", "small boosting", "MLP", "EBM", "FIGS", "RealMLP"
 MODELS = OUTSIDERS + STUDENTS
 TIE = 0.25
 """Points within which two students are said to tie."""
+CLEAR = 0.5
+"""Points by which a student that is clearly ahead or behind must be so beyond the noise of the splits."""
 
 
 def read_runs(path):
@@ -75,20 +78,37 @@ def summed(ahead):
     return f"{ahead.mean():+.2f} | {low:+.2f} to {high:+.2f} | {wins}, {len(ahead) - wins - losses}, {losses}"
 
 
-def compared(scores, facts):
-    """Against KD: mean difference with its interval, wins, ties, losses and the worst cell, by rows and budget."""
-    lines = ["| rows, budget | cells | runs | student | mean − KD | 95 % interval | wins, ties, losses | worst cell |"]
-    lines.append("|---" * 8 + "|")
+def clear_cells(runs, model):
+    """A cell of a table: in how many cells a model is clearly ahead of KD and clearly behind, of how many.
+
+    Clearly: the 95 % interval of the difference, by Student's t over at least three runs, lies beyond half a point.
+    """
+    ahead = (runs[model] - runs["KD"]).groupby(CELL).agg(["mean", "std", "size"]).query("size >= 3")
+    half = stats.t.ppf(0.975, ahead["size"] - 1) * ahead["std"] / np.sqrt(ahead["size"])
+    n_ahead, n_behind = ((sign * ahead["mean"] - half > CLEAR).sum() for sign in (1, -1))
+    return f"{n_ahead}, {n_behind} of {len(ahead)}" if len(ahead) else "–"
+
+
+def compared(runs, scores, facts):
+    """Against KD, by rows and budget: mean difference, its interval, wins, ties, losses, clear cells, the worst."""
+    lines = [
+        "| rows, budget | cells | runs | student | mean − KD | 95 % interval | wins, ties, losses "
+        "| clearly ahead, behind | worst cell |"
+    ]
+    lines.append("|---" * 9 + "|")
     settings = [(rows, budget) for rows, budget in scores.groupby(["rows", "budget"]).groups] + [("all", "all")]
     for rows, budget in settings:
-        some = scores if rows == "all" else scores.xs((rows, budget), level=("rows", "budget"), drop_level=False)
+        some, of_some = (
+            table if rows == "all" else table.xs((rows, budget), level=("rows", "budget"), drop_level=False)
+            for table in (scores, runs)
+        )
         for model in ["plain", "KD + chimeras", "KED", "heads", "CV"]:
             ahead = differences(some, model)
             worst = ahead.idxmin()
             where = "all" if rows == "all" else f"{rows:,}, {budget:,}"
             lines.append(
                 f"| {where} | {len(ahead)} | {facts.loc[ahead.index, 'runs'].sum()} | {model} | {summed(ahead)} "
-                f"| {ahead.min():+.1f} ({worst[0]}) |"
+                f"| {clear_cells(of_some, model)} | {ahead.min():+.1f} ({worst[0]}) |"
             )
     return "\n".join(lines)
 
@@ -208,7 +228,7 @@ def render(path):
     runs, lines = read_runs(path)
     everything = cells_of(runs, lines)
     runs, scores, facts = of_teacher("boosting", runs, *everything)
-    parts = [compared(scores, facts), beside_outsiders(runs), retention(scores, facts), by_table(runs, facts)]
+    parts = [compared(runs, scores, facts), beside_outsiders(runs), retention(scores, facts), by_table(runs, facts)]
     others = [table[table.index.get_level_values("teacher") != "boosting"] for table in everything]
     return "\n\n".join([*parts, by_teacher(*others)] if len(others[0]) else parts)
 

@@ -42,6 +42,7 @@ def refined(process, design, odd):
     -------
     HypercubeProcess
     """
+    odd = odd[np.unique(odd.reshape(len(odd), -1), axis=0, return_index=True)[1]]  # a row's double would foretell it
     known = odd[:, : len(process.precision)]
     finer = posterior(process.theta, design)
     scale = process.scale(known)
