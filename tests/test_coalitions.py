@@ -205,7 +205,7 @@ def test_what_some_rows_teach_is_ridge_regression_judged_by_rows_left_out():
     rng = np.random.RandomState(1)
     larger = np.concatenate([_observed()[0], all_coalitions(5)[[4, 8, 3, 6, 10]]])
     habits = rng.randn(2, 12)
-    odd = np.einsum("nkc,km->nmc", rng.randn(9, 2, 2), habits) + 0.1 * rng.randn(9, 12, 2)
+    odd = np.einsum("nkc,km->nmc", rng.randn(9, 2, 2), habits) + 0.5 * rng.randn(9, 12, 2)
     process, finer = gp.posterior(THETA, larger[:6]), gp.posterior(THETA, larger)
     found = refined(process, larger, odd)
 
