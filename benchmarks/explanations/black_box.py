@@ -157,7 +157,7 @@ def tables(folder):
 
 def render(document):
     """The result as Markdown."""
-    few, most = " / ".join(map(str, OURS[:4])), " / ".join(map(str, OURS))
+    few, most = (" / ".join(f"{m:,}" for m in sizes) for sizes in (OURS[:4], OURS))
     lines = [
         f"| table, teacher | error at {most}, % | the same of 128 rows | theirs at 1,024, % | fewer at {few} "
         f"| covered at {few}, % |"
