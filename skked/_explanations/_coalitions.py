@@ -5,7 +5,7 @@ from math import comb
 
 import numpy as np
 
-__all__ = ["all_coalitions", "coalitions_of_size", "n_pairs_of_size", "pairs_per_size", "shapley_matrix"]
+__all__ = ["all_coalitions", "coalitions_of_size", "n_all_pairs", "n_pairs_of_size", "pairs_per_size", "shapley_matrix"]
 
 
 def all_coalitions(n_players):
@@ -40,6 +40,11 @@ def shapley_matrix(n_players):
     # Weight of the marginal contribution to a coalition of s others: s! (M - s - 1)! / M!.
     weight = np.array([1 / (n_players * comb(n_players - 1, s)) for s in range(n_players)] + [0.0])
     return np.where(member, weight[size - 1][:, None], -weight[size][:, None]).T
+
+
+def n_all_pairs(n_players):
+    """Pairs of complementary coalitions in all, that of the empty and the full one not counted."""
+    return (1 << (n_players - 1)) - 1
 
 
 def pairs_per_size(n_players, n_pairs):

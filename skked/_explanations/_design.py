@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skked._explanations._coalitions import coalitions_of_size, n_pairs_of_size, pairs_per_size
+from skked._explanations._coalitions import coalitions_of_size, n_all_pairs, n_pairs_of_size, pairs_per_size
 from skked._explanations._gaussian_process import covariance_with, cross_covariance
 
 __all__ = ["spread_design"]
@@ -42,7 +42,7 @@ def spread_design(n_players, n_pairs, rng, given=None):
         One coalition of each pair, at most half of the players in it.
     """
     given = np.zeros((0, n_players), bool) if given is None else given
-    n_pairs = min(n_pairs, (1 << (n_players - 1)) - 1)
+    n_pairs = min(n_pairs, n_all_pairs(n_players))
     if n_pairs <= _SMALL * n_players:
         n_free = min(n_pairs, _OF_ANY_SIZE * n_players) - len(given)
         candidates = _candidates(n_players, np.full(n_players // 2, 2 * _MOST_CANDIDATES // n_players), rng, given)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from skked._explanations._blocks import Jobs
+from skked._explanations._coalitions import n_all_pairs
 from skked._explanations._design import spread_design
 from skked._explanations._gaussian_process import fit_process
 from skked._explanations._refinement import refined
@@ -107,9 +108,8 @@ class Sampling:
 
     def _more_pairs(self, n_pairs):
         """Pairs of the larger design, where all there are is the most."""
-        n_players = self.values.n_superfeatures
         wanted = max(n_pairs + _MORE_PAIRS, int(_MORE_GROWTH * n_pairs))
-        return min(wanted, (1 << (n_players - 1)) - 1)
+        return min(wanted, n_all_pairs(self.values.n_superfeatures))
 
     def _is_accurate(self, process, odd):
         size = np.sqrt(np.mean(process.values(odd) ** 2))
