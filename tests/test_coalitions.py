@@ -226,15 +226,20 @@ def test_what_some_rows_teach_is_ridge_regression_judged_by_rows_left_out():
     predicted = (whitened @ weights(np.arange(9), ridge) * scale).transpose(0, 2, 1)
     np.testing.assert_allclose(found.values(odd[:, :7]), process.values(odd[:, :7]) + predicted, atol=1e-9)
     np.testing.assert_allclose(found.matrix.sum(axis=0), [2, 0, 0, 0, 0, 0, 0], atol=1e-12)
-    ratio = np.abs(left).reshape(-1, 5) / np.sqrt(process.unit_variance - finer.unit_variance)
-    weight = np.tile(np.sqrt(np.mean(left**2, axis=(0, 1))), (18, 1))
-    within = np.sum(weight[ratio <= 1.96 * found.inflation * (1 + 1e-9)]) / weight.sum()
-    below = np.sum(weight[ratio < 1.96 * found.inflation * (1 - 1e-9)]) / weight.sum()
-    assert below < 0.95 <= within
+    foreseen = process.unit_variance - finer.unit_variance
+
+    def factor(errors):
+        ratio = np.abs(errors).reshape(-1, 5) / np.sqrt(foreseen)
+        weight = np.tile(np.sqrt(np.mean(errors**2, axis=(0, 1))), (18, 1))
+        enough = [r for r in ratio.ravel() if np.sum(weight[ratio <= r]) >= 0.95 * weight.sum()]
+        return min(enough) / 1.96
+
+    expected = factor(left) ** 2 * foreseen + factor(missed) ** 2 * finer.unit_variance
+    np.testing.assert_allclose(found.unit_variance, expected)
 
     doubled = refined(process, larger, np.repeat(odd, 2, axis=0))  # a row says nothing of its double
     np.testing.assert_allclose(doubled.matrix, found.matrix, atol=1e-9)
-    np.testing.assert_allclose(doubled.inflation, found.inflation)
+    np.testing.assert_allclose(doubled.unit_variance, found.unit_variance)
     alike = gp.posterior(THETA, larger)  # nothing more is known, or nothing at all
     assert refined(alike, larger, odd) is alike
     assert refined(process, larger, np.zeros((3, 12, 2))) is process

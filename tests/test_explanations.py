@@ -551,6 +551,17 @@ def test_nothing_is_calibrated_where_nothing_is_uncertain():
     assert complete.n_evaluations == exact.n_evaluations
 
 
+def test_folds_share_their_designs():
+    def asked(n_training, n_explained):
+        """Coalitions: rows of ones on a background of zeros."""
+        seen = []
+        explain(lambda rows: seen.append(np.unique(rows, axis=0)) or rows.prod(axis=1), np.zeros((n_training, 13)),
+                np.ones((n_explained, 13)), labels=np.arange(13), engine="sampling")  # fmt: skip
+        return np.unique(np.concatenate(seen), axis=0)
+
+    np.testing.assert_array_equal(asked(12_000, 150), asked(11_000, 130))
+
+
 def test_a_constant_teacher_is_settled_by_the_first_coalitions():
     X = np.random.default_rng(0).normal(size=(20, 13))
     constant, additive = (

@@ -1,11 +1,13 @@
 """Which coalitions to evaluate: pairs of every size, each telling as much as possible beyond the others."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from skked._explanations._coalitions import coalitions_of_size, n_all_pairs, n_pairs_of_size, pairs_per_size
 from skked._explanations._gaussian_process import covariance_with, cross_covariance
 
-__all__ = ["spread_design"]
+__all__ = ["nested_design", "spread_design"]
 
 # The design is made before anything is known of the game, for a prior in which pairs of superfeatures interact a
 # little and triples less.
@@ -17,6 +19,30 @@ _CANDIDATES_PER_PAIR = 8
 _MOST_GREEDY = 1024
 # Designs of up to four pairs a player begin with up to three that may be of any size.
 _SMALL, _OF_ANY_SIZE = 4, 3
+
+
+@lru_cache(maxsize=64)
+def nested_design(n_players, sizes, seed):
+    """A spread design of the last of these sizes, which begins with those of the sizes before.
+
+    It knows nothing of the game, so folds with one seed share it.
+
+    Parameters
+    ----------
+    n_players : int
+    sizes : tuple of int
+        Numbers of pairs, growing.
+    seed : int
+
+    Returns
+    -------
+    bool array of shape (n_pairs, n_players)
+        Read only.
+    """
+    given = nested_design(n_players, sizes[:-1], seed) if len(sizes) > 1 else None
+    design = spread_design(n_players, sizes[-1], np.random.RandomState([seed, len(sizes)]), given)
+    design.flags.writeable = False
+    return design
 
 
 def spread_design(n_players, n_pairs, rng, given=None):

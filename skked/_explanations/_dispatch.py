@@ -42,6 +42,7 @@ class Problem:
     tolerance: float
     max_bytes: int
     jobs: Jobs
+    seed: int
     rng: np.random.RandomState
     device: str
 
@@ -54,10 +55,6 @@ class Problem:
     def n_threads(self):
         """int: threads for engines that need no processes."""
         return effective_n_jobs(self.jobs.n_jobs)
-
-    def draw_seed(self):
-        """A seed of its own for one engine."""
-        return self.rng.randint(2**31 - 1)
 
     @cached_property
     def few_rows(self):
@@ -166,7 +163,7 @@ def _network(problem):
 
 
 def _permutation(problem):
-    return permutations(problem.values, problem.n_coalitions, problem.draw_seed(), problem.jobs)
+    return permutations(problem.values, problem.n_coalitions, problem.seed, problem.jobs)
 
 
 def permutations(values, n_coalitions, seed, jobs):
@@ -185,14 +182,14 @@ def _sampling(problem, values=None):
         values or problem.values,
         problem.n_coalitions,
         problem.tolerance,
-        problem.draw_seed(),
+        problem.seed,
         problem.max_bytes,
         problem.jobs,
     )
 
 
 def _shap(problem):
-    return ShapEngine(problem.values, problem.n_coalitions, problem.draw_seed(), problem.jobs)
+    return ShapEngine(problem.values, problem.n_coalitions, problem.seed, problem.jobs)
 
 
 _FOR_SOME_TEACHERS = {"tree": _tree, "linear": _linear, "network": _network}

@@ -43,15 +43,12 @@ class HypercubeProcess:
         Inverse of the prior covariance of the values.
     theta : float64 array
         The fitted parameters, to start a larger fit from.
-    inflation : float
-        What the standard errors are multiplied by.
     """
 
     matrix: np.ndarray
     unit_variance: np.ndarray
     precision: np.ndarray
     theta: np.ndarray
-    inflation: float = 1.0
 
     def values(self, odd):
         """Shapley values from odd values of shape (n_rows, 1 + n_pairs, n_outputs)."""
@@ -59,7 +56,7 @@ class HypercubeProcess:
 
     def standard_errors(self, odd):
         """Posterior standard deviations of the same shape as the values, at the scale of each game."""
-        return self.inflation * np.sqrt(self.unit_variance)[:, None] * self.scale(odd)
+        return np.sqrt(self.unit_variance)[:, None] * self.scale(odd)
 
     def scale(self, odd):
         """Scale of every game, of shape (n_rows, 1, n_outputs).

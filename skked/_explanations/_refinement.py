@@ -28,7 +28,8 @@ def refined(process, design, odd):
     which only adds ``(L W)ᵀ`` to the matrix that gives the Shapley values. The ridge, up to no correction at all, is
     chosen by leaving out one row at a time. What it leaves there calibrates the standard errors: by the prior it is
     normal, with the difference of the posterior variances, and a factor makes 95 % of it smaller than 1.96 standard
-    deviations. A superfeature counts by how far it is off, so that those which hardly matter do not decide.
+    deviations. A superfeature counts by how far it is off, so that those which hardly matter do not decide. What the
+    finer design misses too is not seen; it gets the factor of what the prior missed before the correction.
 
     Parameters
     ----------
@@ -54,8 +55,10 @@ def refined(process, design, odd):
     if not (missed.any() and foreseen.any()):
         return process
     weights, left = _by_ridge(games, missed)
-    matrix = efficient(process.matrix + (whitener @ weights).T)
-    return replace(process, matrix=matrix, inflation=_inflation(left[np.isfinite(scale[:, 0])], foreseen))
+    is_known = np.isfinite(scale[:, 0])
+    variance = (_inflation(left[is_known], foreseen) * foreseen) ** 2
+    variance += _inflation(missed[is_known], foreseen) ** 2 * finer.unit_variance
+    return replace(process, matrix=efficient(process.matrix + (whitener @ weights).T), unit_variance=variance)
 
 
 def _by_ridge(games, missed):

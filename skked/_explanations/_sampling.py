@@ -4,7 +4,7 @@ import numpy as np
 
 from skked._explanations._blocks import Jobs
 from skked._explanations._coalitions import n_all_pairs
-from skked._explanations._design import spread_design
+from skked._explanations._design import nested_design
 from skked._explanations._gaussian_process import fit_process
 from skked._explanations._refinement import refined
 from skked._table import n_rows, take_rows
@@ -69,9 +69,10 @@ class Sampling:
         n = n_rows(rows)
         pilot = np.sort(rng.choice(n, min(n, _PILOT_ROWS), replace=False))
         rest = np.setdiff1d(np.arange(n), pilot)
-        process, design, odd = self.jobs.once(self._settle, take_rows(rows, pilot), rng)
+        process, sizes, odd = self.jobs.once(self._settle, take_rows(rows, pilot))
         if n >= _ENOUGH_ROWS:
-            process = self.jobs.once(self._refined, process, design, odd[::2], take_rows(rows, pilot[::2]))
+            process = self.jobs.once(self._refined, process, sizes, odd[::2], take_rows(rows, pilot[::2]))
+        design = self._design(sizes)
         phi = np.empty((n, self.values.n_superfeatures, len(self.base)))
         standard_error = np.empty_like(phi)
         phi[pilot], standard_error[pilot] = process.values(odd), process.standard_errors(odd)
@@ -83,28 +84,29 @@ class Sampling:
             standard_error[rest] = np.concatenate([errors for _, errors in blocks])
         return phi, standard_error, self._spent(n, len(design)), self.name
 
-    def _settle(self, rows, rng):
-        """Grow the design on pilot rows; its process and the pilot's odd values."""
-        full = (self.values.full(rows) - self.base)[:, None] / 2
-        design, odd, start = None, full, None
-        n_pairs = self.first_pairs
+    def _settle(self, rows):
+        """Grow the design on pilot rows; its process, the sizes it had, and the pilot's odd values."""
+        odd = (self.values.full(rows) - self.base)[:, None] / 2
+        sizes, start, n_pairs = (), None, self.first_pairs
         while True:
-            known = 0 if design is None else len(design)
-            design = spread_design(self.values.n_superfeatures, n_pairs, rng, given=design)
-            odd = np.concatenate([odd, self._odd_values(rows, design[known:])], axis=1)
+            sizes = (*sizes, n_pairs)
+            design = self._design(sizes)
+            odd = np.concatenate([odd, self._odd_values(rows, design[odd.shape[1] - 1 :])], axis=1)
             process = fit_process(design, odd, start)
             if n_pairs >= self.most_pairs or self._is_accurate(process, odd):
-                return process, design, odd
+                return process, sizes, odd
             start, n_pairs = process.theta, min(int(np.ceil(_GROWTH * n_pairs)), self.most_pairs)
 
-    def _refined(self, process, design, odd, rows):
+    def _design(self, sizes):
+        return nested_design(self.values.n_superfeatures, sizes, self.seed)
+
+    def _refined(self, process, sizes, odd, rows):
         """The process after some rows were evaluated at more coalitions."""
-        rng = np.random.RandomState(self.seed)
-        larger = spread_design(self.values.n_superfeatures, self._more_pairs(len(design)), rng, given=design)
-        if len(larger) == len(design):
+        known = odd.shape[1] - 1
+        larger = self._design((*sizes, self._more_pairs(known)))
+        if len(larger) == known:
             return process
-        more = self._odd_values(rows, larger[len(design) :])
-        return refined(process, larger, np.concatenate([odd, more], axis=1))
+        return refined(process, larger, np.concatenate([odd, self._odd_values(rows, larger[known:])], axis=1))
 
     def _more_pairs(self, n_pairs):
         """Pairs of the larger design, where all there are is the most."""
