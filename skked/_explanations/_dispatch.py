@@ -5,6 +5,7 @@ from functools import cached_property
 
 import numpy as np
 from joblib import effective_n_jobs
+from sklearn.utils import check_random_state
 
 from skked._explanations._background import medoids
 from skked._explanations._blocks import Jobs
@@ -42,7 +43,7 @@ class Problem:
     tolerance: float
     max_bytes: int
     jobs: Jobs
-    seed: int
+    random_state: object
     rng: np.random.RandomState
     device: str
 
@@ -55,6 +56,11 @@ class Problem:
     def n_threads(self):
         """int: threads for engines that need no processes."""
         return effective_n_jobs(self.jobs.n_jobs)
+
+    @cached_property
+    def seed(self):
+        """The engine's seed, the same for folds of other sizes, for which other random numbers are drawn before."""
+        return check_random_state(self.random_state).randint(2**31 - 1)
 
     @cached_property
     def few_rows(self):

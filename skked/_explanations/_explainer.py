@@ -253,7 +253,7 @@ class GroupShapleyExplainer(BaseEstimator):
             tolerance=self.tolerance,
             max_bytes=self.max_bytes or int(get_config()["working_memory"] * 2**20),
             jobs=self._jobs(teacher, X, labels, rng),
-            seed=check_random_state(self.random_state).randint(2**31 - 1),  # the same for folds of other sizes
+            random_state=self.random_state,
             rng=rng,
             device=self.device,
         )

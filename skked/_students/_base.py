@@ -23,7 +23,7 @@ from skked._students._lessons import teach
 from skked._students._predictions import PredictsClasses, PredictsNumbers
 from skked._students._problem import read_problem
 from skked._superfeatures import resolve_superfeatures
-from skked._table import TableEncoder, check_table
+from skked._table import TableEncoder, check_and_read
 from skked._teachers import cross_fit_teacher, default_teacher
 from skked._validation import HasMethods, Interval, RealNotInt, StrOptions, all_or_nothing
 
@@ -435,8 +435,9 @@ class DistilledStudent(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         return twin
 
     def _encoded(self, X):
-        check_is_fitted(self)
-        return self.encoder_.transform(check_table(self, X, reset=False))
+        if not self.__sklearn_is_fitted__():
+            check_is_fitted(self)  # says so; without asking for all tags of every row
+        return self.encoder_.transform(*check_and_read(self, X))
 
     def _score_of(self, X):
         Z = self._encoded(X)

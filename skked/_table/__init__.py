@@ -6,7 +6,7 @@ one of them; everything else here relies on that.
 """
 
 from skked._table._canonical import CanonicalRows, canonical_rows, split_strata
-from skked._table._check import as_table, check_table, is_numeric
+from skked._table._check import as_table, check_and_read, check_table, is_numeric
 from skked._table._columns import column_kinds, matrix_of
 from skked._table._encoder import TableEncoder
 from skked._table._partition import labels_of_groups
@@ -19,6 +19,7 @@ __all__ = [
     "as_table",
     "assemble_rows",
     "canonical_rows",
+    "check_and_read",
     "check_labels",
     "check_table",
     "check_weight",

@@ -8,7 +8,7 @@ from sklearn.utils.validation import validate_data
 
 from skked._table._columns import cells_of, column_kinds, kind_of_dtype, matrix_of, numbers_of
 
-__all__ = ["as_table", "check_table", "is_numeric"]
+__all__ = ["as_table", "check_and_read", "check_table", "is_numeric"]
 
 
 def check_table(estimator, X, *, reset):
@@ -38,7 +38,7 @@ def check_table(estimator, X, *, reset):
         If X is not two-dimensional, is empty, holds infinite values (not looked for where scikit-learn is told to
         ``assume_finite``), repeats a column name, or has other columns than in ``fit``.
     """
-    if not reset and _is_ready(estimator, X):
+    if not reset and _read(estimator, X) is not None:
         return X
     table = as_table(X)
     if isinstance(table, pd.DataFrame):
@@ -47,6 +47,23 @@ def check_table(estimator, X, *, reset):
         validate_data(estimator, table if _is_frame(X) else table.to_numpy(), reset=reset, skip_check_array=True)
         return table
     return validate_data(estimator, table, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan")
+
+
+def check_and_read(estimator, X):
+    """As ``check_table`` after ``fit``, with what was read on the way.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+    X : array-like, DataFrame or other frame of shape (n_samples, n_features)
+
+    Returns
+    -------
+    table : ndarray or DataFrame of shape (n_samples, n_features)
+    cells : array of shape (n_samples, n_features) or None
+        For ``TableEncoder.transform``, which then need not read them again.
+    """
+    return _read(estimator, X) or (check_table(estimator, X, reset=False), None)
 
 
 def as_table(X):
@@ -92,27 +109,27 @@ def is_numeric(X):
     return "category" not in column_kinds(X)
 
 
-def _is_ready(estimator, X):
-    """The fast path of prediction: an array or frame that nothing needs to be said about."""
+def _read(estimator, X):
+    """The fast path of prediction: an array or frame that nothing needs to be said about, and its cells, or None."""
     if X.__class__ not in (np.ndarray, pd.DataFrame) or X.ndim != 2 or not len(X):
-        return False
+        return None
     if X.shape[1] != getattr(estimator, "n_features_in_", -1):
-        return False
+        return None
     names = getattr(estimator, "feature_names_in_", None)
     if isinstance(X, np.ndarray):
-        return names is None and X.dtype.char in "fd" and _has_no_infinity(X)
+        return (X, None) if names is None and X.dtype.char in "fd" and _has_no_infinity(X) else None
     if names is None or not np.array_equal(np.asarray(X.columns, dtype=object), names):
-        return False
+        return None
     dtypes = X.dtypes.tolist()
     kind_of = {dtype: kind_of_dtype(dtype) for dtype in set(dtypes)}
     if None in kind_of.values():
-        return False
-    if get_config()["assume_finite"]:
-        return True
+        return None
     if "category" not in kind_of.values():
-        return not np.isinf(X.to_numpy(dtype=np.float64)).any()
-    numeric = np.flatnonzero([kind_of[dtype] != "category" for dtype in dtypes])
-    return not np.isinf(matrix_of(X, numeric, cells_of(X))).any()
+        cells = numbers = X.to_numpy(dtype=np.float64)
+    else:
+        cells = cells_of(X)
+        numbers = matrix_of(X, np.flatnonzero([kind_of[dtype] != "category" for dtype in dtypes]), cells)
+    return (X, cells) if _has_no_infinity(numbers) else None
 
 
 def _has_no_infinity(X):

@@ -157,8 +157,8 @@ def matrix_of(X, columns, cells=None):
     ----------
     X : ndarray or DataFrame of shape (n_samples, n_features)
     columns : int array of shape (n_columns,)
-    cells : object array of shape (n_samples, n_features), default=None
-        What ``cells_of`` gave.
+    cells : array of shape (n_samples, n_features), default=None
+        What ``cells_of`` gave, or the values of a frame of plain numbers as float64.
 
     Returns
     -------
@@ -168,6 +168,8 @@ def matrix_of(X, columns, cells=None):
     whole = len(columns) == X.shape[1]
     if not isinstance(X, pd.DataFrame):
         return X if whole else X[:, columns].astype(np.float64)
+    if cells is not None and cells.dtype == np.float64:
+        return cells if whole else cells[:, columns]
     dtypes = X.dtypes.tolist()
     are_plain = all(is_plain(dtype) for dtype in (set(dtypes) if whole else {dtypes[j] for j in columns}))
     if are_plain and cells is not None:
@@ -236,8 +238,8 @@ def levels_at(X, j, cells=None):
     ----------
     X : ndarray or DataFrame of shape (n_samples, n_features)
     j : int
-    cells : object array of shape (n_samples, n_features), default=None
-        What ``cells_of`` gave.
+    cells : array of shape (n_samples, n_features), default=None
+        What ``cells_of`` gave; of numbers it is not used, since they have lost their dtypes.
 
     Returns
     -------
@@ -245,7 +247,7 @@ def levels_at(X, j, cells=None):
     levels : list of str
         As from ``levels_of``; the same text once for each of its rows where there are cells.
     """
-    if cells is None:
+    if cells is None or cells.dtype != object:
         return levels_of(column_at(X, j))
     values = cells[:, j]
     missing = pd.isna(values)

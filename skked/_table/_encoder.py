@@ -130,13 +130,15 @@ class TableEncoder(BaseEstimator):
         ]
         return self
 
-    def transform(self, X):
+    def transform(self, X, cells=None):
         """Encode the rows of a table.
 
         Parameters
         ----------
         X : ndarray or DataFrame of shape (n_samples, n_features)
             A checked table with the columns of ``fit``.
+        cells : array of shape (n_samples, n_features), default=None
+            What ``check_and_read`` gave.
 
         Returns
         -------
@@ -150,7 +152,8 @@ class TableEncoder(BaseEstimator):
         encoded = np.empty((X.shape[0], len(self.columns_)), dtype=np.float32)
         n_numeric = len(self.numeric_columns_)
         start = n_numeric + len(self.indicators_)
-        cells = cells_of(X) if self.tables_ else None
+        if cells is None and self.tables_:
+            cells = cells_of(X)
         if n_numeric:
             self._encode_numbers(matrix_of(X, self.numeric_columns_, cells), encoded[:, :start])
         for j, levels, table in zip(self.category_columns_, self.levels_, self.tables_, strict=True):
