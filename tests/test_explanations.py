@@ -679,7 +679,9 @@ def test_to_shap(table):
     assert explain(three, X, X[:5]).to_shap().values.shape == (5, 4, 3)
 
 
-@pytest.mark.parametrize("name", ["trees", "black_box", "coalitions", "floors", "single_features", "training_target"])
+@pytest.mark.parametrize(
+    "name", ["trees", "peers", "black_box", "coalitions", "floors", "single_features", "training_target"]
+)
 def test_tables_of_the_guide_are_what_the_benchmarks_wrote(name):
     pytest.importorskip("shap", exc_type=ImportError)
     root = Path(__file__).parents[1]

@@ -13,7 +13,6 @@ import pandas as pd
 from lightgbm import LGBMClassifier
 from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.ensemble import HistGradientBoostingClassifier
-from xgboost import XGBClassifier
 
 from benchmarks.common import write_results
 from benchmarks.explanations.trees import median_seconds
@@ -45,6 +44,7 @@ def of_single_features(trees, background, rows, phi, values):
 def woodelf_lines():
     """breast_cancer, 6 superfeatures, 20,000 rows (drawn with repetition)."""
     from woodelf import WoodelfExplainer
+    from xgboost import XGBClassifier
 
     X, y = load_breast_cancer(return_X_y=True)
     rows, labels = X[np.random.RandomState(0).randint(len(X), size=20_000)], np.arange(30) // 5
@@ -78,6 +78,8 @@ def shapiq_lines():
     except ImportError as error:
         print(f"no shapiq with an interventional tree explainer: {error}")
         return
+    from xgboost import XGBClassifier
+
     X, y = load_digits(return_X_y=True)
     rows, background, labels = X[:500], X[1197:1297], np.arange(64) // 8
     for model in (HistGradientBoostingClassifier(random_state=0), XGBClassifier(random_state=0, n_jobs=1)):
@@ -93,6 +95,16 @@ def shapiq_lines():
 
 def _ours(trees, labels, background, rows):
     return TreeGame(trees, labels, background).shapley(rows)
+
+
+def render(document):
+    """The result as Markdown."""
+    lines = ["| compiled tree explainers | ours | theirs | ratio |", "|---|---|---|---|"]
+    for row in document["rows"]:
+        lines.append(
+            f"| {row['name']} | {1e3 * row['ours_s']:.0f} ms | {1e3 * row['theirs_s']:,.0f} ms | {row['ratio']:.0f} × |"
+        )
+    return "\n".join(lines)
 
 
 def main():
