@@ -20,6 +20,7 @@ from skked._table import (
     TableEncoder,
     assemble_rows,
     canonical_rows,
+    check_and_read,
     check_table,
     column_names,
     is_numeric,
@@ -445,6 +446,16 @@ def test_frames_of_numbers_are_let_through_only_as_in_fit():
     for wrong in (X[["b", "a"]], X.rename(columns={"a": "c"}), X[["a"]], X[:0], X.assign(b=pd.Timestamp(0))):
         with pytest.raises((ValueError, TypeError)):
             check_table(model, wrong, reset=False)
+
+
+def test_levels_stay_what_they_are_in_frames_that_are_read_as_numbers():
+    X = pd.DataFrame({"a": np.arange(40.0), "b": ["True", "False"] * 20, "c": ["2", "9007199254740993"] * 20})
+    model, encoder = RidgeOnTable().fit(X, np.arange(40) % 2), TableEncoder().fit(X)
+    as_numbers = X.assign(b=X["b"] == "True", c=X["c"].astype(np.int64))
+    for rows in (slice(None), slice(0, 1), slice(1, 2)):
+        table, cells = check_and_read(model, as_numbers[rows])
+        assert cells.dtype == np.float64
+        np.testing.assert_array_equal(encoder.transform(table, cells), encoder.transform(X[rows]))
 
 
 def test_the_fitted_encoder_is_small_and_plain():
