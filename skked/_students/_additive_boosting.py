@@ -129,7 +129,7 @@ def fit_additive_boosting(task, X, y, weight, labels, *, random_state, **setting
     order = np.argsort(~np.isin(np.arange(len(labels)), categories), kind="stable")
     boosting = AdditiveBoosting(None, order, None, None)
     rows, labels = boosting._arranged(X), labels[order]
-    model = default_teacher(task, rows, random_state=random_state)
+    model = default_teacher(task, rows, y, random_state=random_state)
     groups = [np.flatnonzero(labels == group).tolist() for group in range(labels.max() + 1)]
     _boosting_of(model).set_params(interaction_cst=groups, **settings)
     name = f"{model.steps[-1][0]}__sample_weight" if isinstance(model, Pipeline) else "sample_weight"

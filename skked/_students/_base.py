@@ -162,7 +162,7 @@ class DistilledStudent(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         """The user's teacher, or gradient boosting."""
         if self.teacher is not None:
             return self.teacher
-        return default_teacher(self._task, problem.X, random_state=seed)
+        return default_teacher(self._task, problem.X, problem.y, random_state=seed)
 
     def _chosen_student(self, problem, teaching, encoder, memory, seeds):
         """The student to train: this one, unless there is a search."""

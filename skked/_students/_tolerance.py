@@ -136,7 +136,9 @@ def fit_relabelled(classifier, problem, tolerance, *, cv, n_jobs, seed):
     TeacherScores
         The fitted classifier.
     """
-    strict = default_teacher("classification", problem.X, random_state=seed) if classifier is None else classifier
+    strict = classifier
+    if strict is None:
+        strict = default_teacher("classification", problem.X, problem.y, random_state=seed)
     kind = {"task": "classification", "classes": problem.classes}
     settings = {**kind, "n_jobs": n_jobs, "random_state": seed}
     doubts = cross_fit_teacher(strict, problem.X, problem.y, sample_weight=problem.weight, cv=cv, **settings)

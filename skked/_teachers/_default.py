@@ -16,11 +16,13 @@ from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
 _WIDE = 128
 # A column with fewer values may have none at all in the training rows of a fold, which the binning cannot bear.
 _FEW_VALUES = 30
+# Of a class with fewer rows a fold may hold a single one, which cannot be shared out to rows that are held out.
+_RARE_CLASS = 10
 # What pandas calls object columns that hold numbers or truth values.
 _NUMERIC_OBJECTS = {"integer", "floating", "mixed-integer-float", "decimal", "boolean", "empty"}
 
 
-def default_teacher(task, X, *, random_state=None):
+def default_teacher(task, X, y=None, *, random_state=None):
     """Build an unfitted gradient-boosting teacher for the table ``X``.
 
     Numbers go to :class:`~sklearn.ensemble.HistGradientBoostingClassifier` (or the regressor) as they are, missing
@@ -37,6 +39,8 @@ def default_teacher(task, X, *, random_state=None):
         What is predicted.
     X : ndarray or DataFrame of shape (n_samples, n_features)
         The table that the teacher will be fitted on; only its size, types and missing cells are looked at.
+    y : array-like of shape (n_samples,), default=None
+        Its labels, if some are so rare that no rows can be held out; not looked at for a regression.
     random_state : int, RandomState instance or None, default=None
         Seed of the model, which draws the columns that each split may use.
 
@@ -49,20 +53,22 @@ def default_teacher(task, X, *, random_state=None):
     -----
     With few rows the trees are fewer, smaller and have smaller leaves, so that the teacher is not a constant on
     twenty rows and costs a few milliseconds there. With more than 128 columns the trees are smaller too, up to 10,000
-    rows. Above that, boosting stops early on held-out rows.
+    rows. Above that, boosting stops early on held-out rows, unless a class has fewer than ten.
     """
     kinds = _kinds(X)
     levels = [column for column, kind in enumerate(kinds) if kind in ("levels", "objects")]
-    model = _boosting(task, X.shape, levels, random_state)
+    rare = task == "classification" and y is not None and np.unique(y, return_counts=True)[1].min() < _RARE_CLASS
+    model = _boosting(task, X.shape, levels, rare, random_state)
     if set(kinds) <= {"numbers"}:
         return model
     return Pipeline([("columns", _column_steps(X, kinds, model.max_bins)), ("boosting", model)])
 
 
-def _boosting(task, shape, levels, random_state):
+def _boosting(task, shape, levels, rare, random_state):
     n_samples, n_columns = shape
     few, wide = n_samples <= 1_000, n_columns > _WIDE
-    max_iter = int(np.clip(n_samples // 4, 16, 60)) if few else 100 if n_samples <= 10_000 else 300
+    stops_early = n_samples > 10_000 and not rare
+    max_iter = int(np.clip(n_samples // 4, 16, 60)) if few else 300 if stops_early else 100
     kind = HistGradientBoostingClassifier if task == "classification" else HistGradientBoostingRegressor
     return kind(
         learning_rate=max(0.1, 6 / max_iter) if few else 0.1,
@@ -72,7 +78,7 @@ def _boosting(task, shape, levels, random_state):
         max_features=0.5,
         max_bins=63 if wide else 255,
         categorical_features=levels or None,
-        early_stopping=n_samples > 10_000,
+        early_stopping=stops_early,
         random_state=random_state,
     )
 
