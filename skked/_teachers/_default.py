@@ -53,7 +53,8 @@ def default_teacher(task, X, y=None, *, random_state=None):
     -----
     With few rows the trees are fewer, smaller and have smaller leaves, so that the teacher is not a constant on
     twenty rows and costs a few milliseconds there. With more than 128 columns the trees are smaller too, up to 10,000
-    rows. Above that, boosting stops early on held-out rows, unless a class has fewer than ten.
+    rows. Above that, boosting stops early on held-out rows, unless a class has fewer than ten; then, from 1,000 rows
+    on, leaves are penalised too.
     """
     kinds = _kinds(X)
     levels = [column for column, kind in enumerate(kinds) if kind in ("levels", "objects")]
@@ -77,6 +78,8 @@ def _boosting(task, shape, levels, rare, random_state):
         min_samples_leaf=int(np.clip(n_samples // 20, 2, 20)),
         max_features=0.5,
         max_bins=63 if wide else 255,
+        # Unpenalised, leaves with one of two rows of a class make all scores a hundred times too large.
+        l2_regularization=1.0 if rare and not few else 0.0,
         categorical_features=levels or None,
         early_stopping=stops_early,
         random_state=random_state,
