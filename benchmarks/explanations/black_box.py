@@ -80,11 +80,11 @@ class ListedValues:
         return found
 
 
-def game_of(teacher, response, X, seed=0):
+def game_of(teacher, response, X):
     """The game of the teacher's own fast engine."""
     labels = np.arange(X.shape[1]) * M // X.shape[1]
     explainer = GroupShapleyExplainer(
-        labels, response=response, background=N_BACKGROUND, n_coalitions=64, random_state=seed
+        labels, response=response, background=N_BACKGROUND, n_coalitions=64, random_state=0
     ).fit(teacher, X)
     return explainer._engine.sampled.values
 
@@ -101,21 +101,20 @@ def relative_error(estimates, exact):
 
 def ours(game, n_coalitions, seeds, exact):
     """Error, coverage of the standard errors and coalitions a row."""
-    game.asked[:] = 0
-    phi, standard_error, truth = [], [], []
+    found, costs = [], []
     for seed in seeds:
-        before = game.asked.copy()
-        found = Sampling(game, n_coalitions, 0.05, seed, 2**28).explain(np.arange(game.n_rows)[:, None])
-        asked = (game.asked - before)[: len(exact)]
-        usual = asked == asked.min()
-        phi.append(found[0][: len(exact)][usual])
-        standard_error.append(found[1][: len(exact)][usual])
-        truth.append(exact[usual])
-    phi, standard_error, truth = (np.concatenate(parts) for parts in (phi, standard_error, truth))
+        game.asked[:] = 0
+        phi, standard_error, *_ = Sampling(game, n_coalitions, 0.05, seed, 2**28).explain(
+            np.arange(game.n_rows)[:, None]
+        )
+        costs.append(game.asked.mean() + 2)  # the empty and the full one
+        usual = np.flatnonzero(game.asked[: len(exact)] == game.asked.min())
+        found.append((phi[usual], standard_error[usual], exact[usual]))
+    phi, standard_error, truth = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return {
         "error": relative_error(phi, truth),
         "covered": float(np.mean(np.abs(phi - truth) <= 1.96 * standard_error)),
-        "coalitions a row": float(game.asked.mean() / len(seeds) + 2),  # the empty and the full one
+        "coalitions a row": float(np.mean(costs)),
     }
 
 

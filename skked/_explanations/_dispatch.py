@@ -44,7 +44,6 @@ class Problem:
     max_bytes: int
     jobs: Jobs
     random_state: object
-    rng: np.random.RandomState
     device: str
 
     @property
@@ -56,6 +55,11 @@ class Problem:
     def n_threads(self):
         """int: threads for engines that need no processes."""
         return effective_n_jobs(self.jobs.n_jobs)
+
+    @cached_property
+    def rng(self):
+        """What background rows are drawn with."""
+        return check_random_state(self.random_state)
 
     @cached_property
     def seed(self):

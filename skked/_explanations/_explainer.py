@@ -242,7 +242,6 @@ class GroupShapleyExplainer(BaseEstimator):
             device_of(self.device)
         labels, names = labels_and_names(self.superfeatures, X)
         score = resolve_response(teacher, self.response, X)
-        rng = check_random_state(self.random_state)
         problem = Problem(
             score=score,
             labels=labels,
@@ -252,9 +251,8 @@ class GroupShapleyExplainer(BaseEstimator):
             n_coalitions=self.n_coalitions,
             tolerance=self.tolerance,
             max_bytes=self.max_bytes or int(get_config()["working_memory"] * 2**20),
-            jobs=self._jobs(teacher, X, labels, rng),
+            jobs=self._jobs(teacher, X, labels),
             random_state=self.random_state,
-            rng=rng,
             device=self.device,
         )
         self._engine, self.passed_over_ = choose_engine(problem, self.engine)
@@ -265,13 +263,14 @@ class GroupShapleyExplainer(BaseEstimator):
         self.response_ = score.response
         self._output_names = _output_names(score.classes, len(self.base_))
 
-    def _jobs(self, teacher, X, labels, rng):
+    def _jobs(self, teacher, X, labels):
         """Who works, and the name of all that the values depend on beside the explained rows."""
         memory = self.memory if isinstance(self.memory, CheckedMemory) else CheckedMemory(self.memory)
         if not memory.is_on:
             return Jobs(self.n_jobs)
         parameters = self.get_params(deep=False)
         named = {name: parameters[name] for name in _OF_THE_VALUES}
+        rng = check_random_state(self.random_state)
         return Jobs(self.n_jobs, memory, memory.name(teacher, X, labels, rng, named))
 
     def budget(self, n_samples):

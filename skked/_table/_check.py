@@ -40,13 +40,7 @@ def check_table(estimator, X, *, reset):
     """
     if not reset and _read(estimator, X) is not None:
         return X
-    table = as_table(X)
-    if isinstance(table, pd.DataFrame):
-        _check_frame(table, context=f" by {type(estimator).__name__}")
-        # Arrays have no names of their own, so what was an array of texts is checked as one.
-        validate_data(estimator, table if _is_frame(X) else table.to_numpy(), reset=reset, skip_check_array=True)
-        return table
-    return validate_data(estimator, table, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan")
+    return _checked(estimator, X, reset)
 
 
 def check_and_read(estimator, X):
@@ -63,7 +57,7 @@ def check_and_read(estimator, X):
     cells : array of shape (n_samples, n_features) or None
         For ``TableEncoder.transform``, which then need not read them again.
     """
-    return _read(estimator, X) or (check_table(estimator, X, reset=False), None)
+    return _read(estimator, X) or (_checked(estimator, X, reset=False), None)
 
 
 def as_table(X):
@@ -107,6 +101,17 @@ def is_numeric(X):
     bool
     """
     return "category" not in column_kinds(X)
+
+
+def _checked(estimator, X, reset):
+    """The slow path: whatever is wrong is said."""
+    table = as_table(X)
+    if isinstance(table, pd.DataFrame):
+        _check_frame(table, context=f" by {type(estimator).__name__}")
+        # Arrays have no names of their own, so what was an array of texts is checked as one.
+        validate_data(estimator, table if _is_frame(X) else table.to_numpy(), reset=reset, skip_check_array=True)
+        return table
+    return validate_data(estimator, table, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan")
 
 
 def _read(estimator, X):

@@ -53,8 +53,8 @@ def default_teacher(task, X, y=None, *, random_state=None):
     -----
     With few rows the trees are fewer, smaller and have smaller leaves, so that the teacher is not a constant on
     twenty rows and costs a few milliseconds there. With more than 128 columns the trees are smaller too, up to 10,000
-    rows. Above that, boosting stops early on held-out rows, unless a class has fewer than ten; then, from 1,000 rows
-    on, leaves are penalised too.
+    rows. Above that, boosting stops early on held-out rows, unless a class has fewer than ten; then, above 1,000
+    rows, leaves are penalised too.
     """
     kinds = _kinds(X)
     levels = [column for column, kind in enumerate(kinds) if kind in ("levels", "objects")]
