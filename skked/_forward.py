@@ -1,6 +1,7 @@
 """The student as numpy arrays: its forward pass, its explanation, and its size."""
 
 import itertools
+import math
 
 import numpy as np
 
@@ -61,6 +62,31 @@ def solve_widths(max_parameters, inputs_per_branch, n_outputs):
             widths[branch] += 1
             left -= int(unit_cost[branch])
     return widths
+
+
+def solve_two_widths(max_parameters, n_inputs, n_outputs):
+    """Widths of two hidden layers of a dense student that spend a parameter budget.
+
+    With ``d`` inputs, ``K`` outputs and widths ``w`` and ``v`` it has ``w (d + 1) + v (w + 1) + K (v + 1)`` parameters.
+    The first layer is as wide as a budget for equal widths allows, the second takes what is left.
+
+    Parameters
+    ----------
+    max_parameters : int
+        The budget.
+    n_inputs : int
+        Encoded columns, ``d``.
+    n_outputs : int
+        Outputs, ``K``.
+
+    Returns
+    -------
+    first, second : int
+        Hidden units of the layers, 0 where the budget does not pay for one in each.
+    """
+    left, cost = max_parameters - n_outputs, n_inputs + 2 + n_outputs
+    first = (math.isqrt(cost**2 + 4 * max(left, 0)) - cost) // 2
+    return first, (left - first * (n_inputs + 1)) // (first + 1 + n_outputs) if first else 0
 
 
 class StudentNetwork:

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skked._forward import BLOCK_ROWS, FEW_ROWS, MANY_BLOCK_ROWS, MANY_ROWS, StudentNetwork, solve_widths
+from skked._forward import (
+    BLOCK_ROWS,
+    FEW_ROWS,
+    MANY_BLOCK_ROWS,
+    MANY_ROWS,
+    StudentNetwork,
+    solve_two_widths,
+    solve_widths,
+)
 
 RNG = np.random.RandomState(0)
 
@@ -135,6 +143,19 @@ def test_widths_spend_what_a_dense_student_could(inputs, n_outputs, more):
         wider = [w + (i == branch) for i, w in enumerate(widths)]
         widths = wider if cost(wider) <= budget else widths
     assert solve_widths(smallest + more, inputs, n_outputs).tolist() == widths
+
+
+@settings(max_examples=200, deadline=None)
+@given(n_inputs=st.integers(1, 40), n_outputs=st.integers(1, 8), budget=st.integers(1, 3000))
+def test_two_widths_spend_the_budget(n_inputs, n_outputs, budget):
+    def cost(first, second):
+        return (n_inputs + 1) * first + (first + 1) * second + (second + 1) * n_outputs
+
+    equal = max((w for w in range(1, 60) if cost(w, w) <= budget), default=0)
+    first, second = solve_two_widths(budget, n_inputs, n_outputs)
+    assert first == equal
+    if first:
+        assert cost(first, second) <= budget < cost(first, second + 1)
 
 
 def test_parameters_are_those_that_a_score_needs():

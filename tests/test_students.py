@@ -18,14 +18,21 @@ from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, make_classification
 from sklearn.ensemble import RandomForestClassifier, VotingClassifier
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from skked import GroupShapleyExplainer, KDClassifier, KDRegressor, KEDClassifier, KEDRegressor
+from skked import (
+    GroupShapleyExplainer,
+    KDClassifier,
+    KDRegressor,
+    KEDClassifier,
+    KEDRegressor,
+    SuperfeatureClustering,
+)
 
 QUICK = {"max_iter": 10, "max_parameters": 300, "random_state": 0}
 
@@ -121,6 +128,42 @@ def test_superfeatures_share_a_network_where_the_budget_leaves_them_few_units(se
     assert student.network_.is_additive is additive
     changed = X + [0.0, 0.0, 0.0, 5.0]
     assert np.array_equal(student.contributions(X)[:, 0], student.contributions(changed)[:, 0]) is additive
+
+
+def _crossing(n_rows, rng, share):
+    """Two pairs of alike columns, and a target that in part is a product across the pairs."""
+    common = rng.randn(n_rows, 2)
+    X = np.repeat(common, 2, axis=1) + 0.1 * rng.randn(n_rows, 4)
+    return X, X[:, 0] + X[:, 2] + share * X[:, 0] * X[:, 2]
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "share", "settings", "additive"),
+    [
+        (5000, 1.0, {}, False),
+        (4999, 1.0, {}, True),
+        (5000, 0.0, {}, True),
+        (5000, 1.0, {"network": "additive"}, True),
+        (5000, 1.0, {"superfeatures": [0, 0, 1, 1]}, True),  # nobody measured what these cost
+    ],
+)
+def test_many_rows_whose_superfeatures_interact_take_a_dense_student(n_rows, share, settings, additive):
+    X, y = _crossing(n_rows, np.random.RandomState(0), share)
+    superfeatures = SuperfeatureClustering(2, affinity="spearman")
+    common = {"superfeatures": superfeatures, "n_explanations": 10, "max_iter": 1, "cv": None, "random_state": 0}
+    student = KEDRegressor(LinearRegression(), **{**common, **settings}).fit(X, y)
+    assert student.network_.is_additive is additive
+
+
+@pytest.mark.parametrize(("n_rows", "budget", "n_layers"), [(5000, 121, 2), (5000, 120, 1), (4999, 121, 1)])
+def test_many_rows_take_two_layers_that_are_wide_enough(n_rows, budget, n_layers):
+    X, y = _crossing(n_rows, np.random.RandomState(0), 1.0)  # 8 units twice: 8 · (4 + 1) + 8 · (8 + 1) + 8 + 1 = 121
+    settings = {"max_parameters": budget, "max_iter": 1, "cv": None, "random_state": 0}
+    teacher = LinearRegression()
+    assert len(KDRegressor(teacher, **settings).fit(X, y).network_.coefs) == 1 + n_layers
+    common = {"superfeatures": [0, 0, 1, 1], "n_explanations": 10, **settings}
+    assert len(KEDRegressor(teacher, network="heads", **common).fit(X, y).network_.coefs) == 1 + n_layers
+    assert len(KEDRegressor(teacher, network="additive", **common).fit(X, y).network_.coefs) == 2
 
 
 def test_learns_the_teachers_explanations():

@@ -5,7 +5,6 @@
 """
 
 import copy
-from dataclasses import dataclass
 from numbers import Integral, Real
 
 import numpy as np
@@ -13,11 +12,13 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skked._forward import StudentNetwork, solve_widths
+from skked._forward import StudentNetwork, solve_two_widths, solve_widths
 from skked._memory import CheckedMemory
 from skked._progress import CallbackSupportMixin, following, stage, with_callbacks
-from skked._students._columns import best_columns, column_worth, n_columns_read
+from skked._students._batches import automatic_batch_size
+from skked._students._columns import UNITS, best_columns, column_worth, n_columns_read
 from skked._students._feasible import check_feasible, n_held_out
+from skked._students._grouping import Grouping
 from skked._students._html import flow, student_box, superfeatures_box, teacher_box
 from skked._students._lessons import teach
 from skked._students._predictions import PredictsClasses, PredictsNumbers
@@ -27,21 +28,14 @@ from skked._table import TableEncoder, check_and_read
 from skked._teachers import cross_fit_teacher, default_teacher
 from skked._validation import HasMethods, Interval, RealNotInt, StrOptions, all_or_nothing
 
+MANY = 5000
+"""From this many rows on a dense student has two hidden layers, if they can be wide enough."""
 SCARCE = 2000
 """Up to this many rows the automatic mode makes chimeras."""
 WEIGHT_DECAY_ROWS = 1000
 """From this many rows on, the weight decay falls as one over their number."""
 CHIMERAS_PER_ROW = 5
 """Chimeras that it makes per training row."""
-
-
-@dataclass(frozen=True)
-class Grouping:
-    """Labels and names of the superfeatures, and the score that a model loses to them if that was measured."""
-
-    labels: np.ndarray
-    names: list
-    additive_gap: float = np.nan
 
 
 class DistilledStudent(TransformerMixin, CallbackSupportMixin, BaseEstimator):
@@ -132,7 +126,7 @@ class DistilledStudent(TransformerMixin, CallbackSupportMixin, BaseEstimator):
             with stage("explanations"):
                 curriculum = student._curriculum(problem, teaching, grouping.labels, memory, seeds[2])
             curriculum = self._advised(curriculum, encoder)
-            network, trained = student._train(problem, curriculum, encoder, grouping.labels, seeds[3])
+            network, trained = student._train(problem, curriculum, encoder, grouping, seeds[3])
             self._store(problem, teaching, grouping, encoder, network, trained)
         return self
 
@@ -182,7 +176,8 @@ class DistilledStudent(TransformerMixin, CallbackSupportMixin, BaseEstimator):
             n_jobs=self.n_jobs,
         )
         self._say(f"{len(names)} superfeatures: {'; '.join(names)}")
-        return Grouping(labels, names, float(getattr(clustering, "additive_gap_", np.nan)))
+        measured = (float(getattr(clustering, name, np.nan)) for name in ("additive_gap_", "additive_gap_error_"))
+        return Grouping(labels, names, *measured)
 
     def _curriculum(self, problem, teaching, labels, memory, seed):
         """What the teacher says about the training rows, chimeras and rows without labels."""
@@ -219,14 +214,15 @@ class DistilledStudent(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         """What the student is taught in the end: the teacher's word, unless somebody knows better."""
         return curriculum
 
-    def _train(self, problem, curriculum, encoder, labels, seed):
+    def _train(self, problem, curriculum, encoder, grouping, seed):
         """The trained network in the units of the target, with centred contributions, and its loss curves."""
         from skked._students._targets import material_of
 
         material = material_of(problem, curriculum, encoder)
         material = material.with_validation(*self._hold_out(material.real, problem, seed))
-        columns = self._read_columns(encoder, labels, material, int(seed))
-        architecture, n_superfeatures = self._architecture(encoder, labels, len(material.base), columns)
+        columns = self._read_columns(encoder, grouping.labels, material, int(seed))
+        size = len(material.base), len(problem)
+        architecture, n_superfeatures = self._architecture(encoder, grouping, *size, columns)
         schedule = self._schedule(problem, len(material.rows))
         with stage("epochs"):
             trained = self._fit_network(architecture, n_superfeatures, material, schedule, int(seed))
@@ -328,12 +324,12 @@ class DistilledStudent(TransformerMixin, CallbackSupportMixin, BaseEstimator):
     def _temperatures(self):
         return self.temperature, 1.0
 
-    def _architecture(self, encoder, labels, n_outputs, columns=None):
+    def _architecture(self, encoder, grouping, n_outputs, n_rows, columns=None):
         """Sizes of the network's branches, and the number of contributions it gives: one branch, one contribution."""
         columns = np.arange(len(encoder.columns_)) if columns is None else columns
-        return self._sized([columns], encoder, n_outputs), 1
+        return self._sized([columns], encoder, n_outputs, n_rows), 1
 
-    def _sized(self, inputs, encoder, n_outputs, n_heads=1):
+    def _sized(self, inputs, encoder, n_outputs, n_rows, n_heads=1):
         """An architecture of the given branches, its hidden widths given by the user or solved from the budget.
 
         The budget is what a score needs: several heads of a branch count as their sum.
@@ -342,17 +338,21 @@ class DistilledStudent(TransformerMixin, CallbackSupportMixin, BaseEstimator):
 
         outputs = np.full(len(inputs), n_outputs * n_heads)
         if self.hidden_layer_sizes is None:
-            hidden = [solve_widths(self.max_parameters, [len(columns) for columns in inputs], n_outputs)]
+            hidden = self._solved([len(columns) for columns in inputs], n_outputs, n_rows)
         else:
-            sizes = np.atleast_1d(self.hidden_layer_sizes)
-            hidden = [np.full(len(inputs), size) for size in sizes]
+            hidden = [np.full(len(inputs), size) for size in np.atleast_1d(self.hidden_layer_sizes)]
         return Architecture(inputs, [*hidden, outputs], len(encoder.columns_))
 
+    def _solved(self, n_inputs, n_outputs, n_rows):
+        """Hidden widths that spend the budget: one layer, or two of a single branch that has many rows."""
+        if len(n_inputs) == 1 and n_rows >= MANY:
+            two = solve_two_widths(self.max_parameters, *n_inputs, n_outputs)
+            if min(two) >= UNITS:
+                return [np.array([width]) for width in two]
+        return [solve_widths(self.max_parameters, n_inputs, n_outputs)]
+
     def _batch_size(self, n_samples):
-        """About 32 batches an epoch, of 32 to 1,024 rows."""
-        if self.batch_size != "auto":
-            return min(self.batch_size, n_samples)
-        return int(np.clip(n_samples // 32, 32, 1024))
+        return automatic_batch_size(n_samples) if self.batch_size == "auto" else min(self.batch_size, n_samples)
 
     def _weight_decay(self, n_samples):
         return self.alpha * min(1.0, WEIGHT_DECAY_ROWS / n_samples)

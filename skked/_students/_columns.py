@@ -2,12 +2,14 @@
 
 import numpy as np
 
+from skked._students._batches import automatic_batch_size
+
 WIDTH, EPOCHS = 32, 60
 """Hidden units and epochs of the network that finds out."""
 CHIMERAS_PER_ROW = 2
 """Chimeras that it sees per row."""
 UNITS = 8
-"""Hidden units that a dense student shall be able to pay for, where the number of columns is found automatically."""
+"""Hidden units that each layer of a dense student shall have, where columns and layers are counted automatically."""
 
 
 def n_columns_read(max_features, n_encoded, max_parameters, n_outputs):
@@ -90,7 +92,7 @@ def column_worth(material, *, seed, device):
         material.base,
         1,
         rows,
-        Schedule(EPOCHS, int(np.clip(len(rows) // 32, 32, 1024)), learning_rate_init=0.01, alpha=0.2),
+        Schedule(EPOCHS, automatic_batch_size(len(rows)), learning_rate_init=0.01, alpha=0.2),
         kind=material.scale.kind,
         distillation_weight=[0.8],
         explanation_weight=[0.0],

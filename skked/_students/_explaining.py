@@ -8,8 +8,9 @@ from sklearn.frozen import FrozenEstimator
 
 from skked._explanations import GroupShapleyExplainer
 from skked._students._additive_teaching import AdditiveExplainer, additive_teacher
-from skked._students._base import DistilledStudent, Grouping
+from skked._students._base import MANY, DistilledStudent
 from skked._students._contributions import ExplainsItself
+from skked._students._grouping import Grouping
 from skked._students._heads import read_out
 from skked._students._html import explanations_box, superfeatures_box
 from skked._validation import HasMethods, Interval, StrOptions
@@ -91,20 +92,26 @@ class ExplainingStudent(ExplainsItself, DistilledStudent):
     def _temperatures(self):
         return self.temperature, self.explanation_temperature
 
-    def _architecture(self, encoder, labels, n_outputs, columns=None):
-        n_superfeatures = int(labels.max()) + 1
+    def _architecture(self, encoder, grouping, n_outputs, n_rows, columns=None):
+        n_superfeatures = int(grouping.labels.max()) + 1
         columns = np.arange(len(encoder.columns_)) if columns is None else columns
-        branch = labels[encoder.columns_[columns]]
+        branch = grouping.labels[encoder.columns_[columns]]
         inputs = [columns[branch == group] for group in range(n_superfeatures)]
-        if self._takes_heads(inputs, n_outputs):
+        if self._takes_heads(inputs, grouping, n_outputs, n_rows):
             n_heads = 1 if self._is_untaught() else n_superfeatures
-            return self._sized([columns], encoder, n_outputs, n_heads=n_heads), n_heads
-        return self._sized(inputs, encoder, n_outputs), n_superfeatures
+            return self._sized([columns], encoder, n_outputs, n_rows, n_heads=n_heads), n_heads
+        return self._sized(inputs, encoder, n_outputs, n_rows), n_superfeatures
 
-    def _takes_heads(self, inputs, n_outputs):
-        """Whether the network is dense; "auto": where the budget does not pay for enough units per superfeature."""
+    def _takes_heads(self, inputs, grouping, n_outputs, n_rows):
+        """Whether the network is dense.
+
+        "auto": where the budget does not pay for enough units per superfeature, or where columns of several
+        superfeatures clearly interact and rows are enough to learn how.
+        """
         if self.network != "auto" or self._is_untaught() or self.hidden_layer_sizes is not None:
             return self.network == "heads"
+        if n_rows >= MANY and grouping.interacts:
+            return True
         return self.max_parameters < sum(LEAST_UNITS * (len(read) + 1 + n_outputs) + n_outputs for read in inputs)
 
     def _network_of(self, trained, architecture, n_superfeatures, material):

@@ -6,7 +6,8 @@ from numbers import Real
 import numpy as np
 
 from skked._students._attributions import AttributedStudent
-from skked._students._base import DistilledStudent, Grouping, StudentClassifier
+from skked._students._base import DistilledStudent, StudentClassifier
+from skked._students._grouping import Grouping
 from skked._validation import Interval, StrOptions
 
 
@@ -72,19 +73,22 @@ class E2KDClassifier(AttributedStudent, StudentClassifier):
         Folds of the cross-fitting: the soft targets and explanations of a training row come from a teacher that did
         not see it. None or False takes a teacher that saw it.
     max_parameters : int, default=2000
-        Budget: weights and biases of the student. The width of its one hidden layer is solved from it.
+        Budget: weights and biases of the student. The width of its hidden layer is solved from it; from 5,000 rows on a
+        dense student has two, if the budget pays for 8 units in each.
     network : {"auto", "additive", "heads"}, default="auto"
         One sub-network per superfeature, whose outputs add up to the score: then the contributions are the student's
         exact Shapley values. Or a dense network with one explanation head per superfeature on a shared hidden layer:
-        the heads add up to the score, but each may look at every column. "auto" takes sub-networks if the budget pays
-        for 4 hidden units in each, or if no explanation is taught, else heads; ``network_.is_additive`` says which.
+        the heads add up to the score, but each may look at every column. "auto" takes sub-networks if no explanation
+        is taught. Else it takes heads if the budget does not pay for 4 hidden units in each sub-network, or if there
+        are 5,000 rows or more and the superfeatures clearly cost something: an additive gap of more than 1.64 of its
+        standard errors. ``network_.is_additive`` says which.
         Not read if `explanation` is "gradient".
     hidden_layer_sizes : int, array-like of int or None, default=None
         Hidden units per layer, in place of `max_parameters`.
     max_iter : int, default=200
         Epochs.
     batch_size : int or "auto", default="auto"
-        Rows per step, chimeras not counted; "auto" is n_samples / 32, at least 32 and at most 1,024.
+        Rows per step, chimeras not counted; "auto" is √n_samples, at least 32 and at most 1,024.
     learning_rate_init : float, default=0.01
         Largest learning rate of Adam; it rises for 5 % of the steps and falls along half a cosine to zero.
     alpha : float, default=0.2
@@ -267,10 +271,10 @@ class E2KDClassifier(AttributedStudent, StudentClassifier):
             return DistilledStudent._superfeatures(self, problem, teaching, memory, seed)
         return super()._superfeatures(problem, teaching, memory, seed)
 
-    def _architecture(self, encoder, labels, n_outputs, columns=None):
+    def _architecture(self, encoder, grouping, n_outputs, n_rows, columns=None):
         if self.explanation == "gradient":
-            return DistilledStudent._architecture(self, encoder, labels, n_outputs, columns)
-        return super()._architecture(encoder, labels, n_outputs, columns)
+            return DistilledStudent._architecture(self, encoder, grouping, n_outputs, n_rows, columns)
+        return super()._architecture(encoder, grouping, n_outputs, n_rows, columns)
 
     def _fit_network(self, architecture, n_superfeatures, material, schedule, seed):
         if self.explanation_weight * self.distillation_weight == 0:

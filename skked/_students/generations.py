@@ -53,13 +53,14 @@ class GenerationsClassifier(PredictsClasses, CallbackSupportMixin, BaseEstimator
         When all generations have their scores, train them again on all rows. False keeps those that were scored, at
         half the time.
     max_parameters : int, default=2000
-        Budget: weights and biases of each network. The width of its one hidden layer is solved from it.
+        Budget: weights and biases of each network. The width of its hidden layer is solved from it; from 5,000 rows on
+        there are two, if the budget pays for 8 units in each.
     hidden_layer_sizes : int, array-like of int or None, default=None
         Hidden units per layer, in place of `max_parameters`.
     max_iter : int, default=200
         Epochs of each generation.
     batch_size : int or "auto", default="auto"
-        Rows per step; "auto" is n_samples / 32, at least 32 and at most 1,024.
+        Rows per step; "auto" is √n_samples, at least 32 and at most 1,024.
     learning_rate_init : float, default=0.003
         Largest learning rate; it rises for 5 % of the steps and falls along half a cosine to zero.
     alpha : float, default=0.2

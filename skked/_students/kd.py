@@ -38,7 +38,8 @@ class KDClassifier(StudentClassifier):
         Folds of the cross-fitting: the soft targets and explanations of a training row come from a teacher that did
         not see it. None or False takes a teacher that saw it.
     max_parameters : int, default=2000
-        Budget: weights and biases of the student. The width of its one hidden layer is solved from it.
+        Budget: weights and biases of the student. The width of its hidden layer is solved from it; from 5,000 rows on
+        there are two, if the budget pays for 8 units in each.
     max_features : "auto", int, float in (0, 1] or None, default="auto"
         Encoded columns that the student reads: so many, or this share of them, at least one per superfeature; None is
         all; "auto" is as many as leave a dense student 8 hidden units. They are those that a wide student taught by
@@ -49,7 +50,7 @@ class KDClassifier(StudentClassifier):
     max_iter : int, default=200
         Epochs.
     batch_size : int or "auto", default="auto"
-        Rows per step, chimeras not counted; "auto" is n_samples / 32, at least 32 and at most 1,024.
+        Rows per step, chimeras not counted; "auto" is √n_samples, at least 32 and at most 1,024.
     learning_rate_init : float, default=0.01
         Largest learning rate of Adam; it rises for 5 % of the steps and falls along half a cosine to zero.
     alpha : float, default=0.2
@@ -221,7 +222,8 @@ class KDRegressor(StudentRegressor):
         Folds of the cross-fitting: the soft targets and explanations of a training row come from a teacher that did
         not see it. None or False takes a teacher that saw it.
     max_parameters : int, default=2000
-        Budget: weights and biases of the student. The width of its one hidden layer is solved from it.
+        Budget: weights and biases of the student. The width of its hidden layer is solved from it; from 5,000 rows on
+        there are two, if the budget pays for 8 units in each.
     max_features : "auto", int, float in (0, 1] or None, default="auto"
         Encoded columns that the student reads: so many, or this share of them, at least one per superfeature; None is
         all; "auto" is as many as leave a dense student 8 hidden units. They are those that a wide student taught by
@@ -232,7 +234,7 @@ class KDRegressor(StudentRegressor):
     max_iter : int, default=200
         Epochs.
     batch_size : int or "auto", default="auto"
-        Rows per step, chimeras not counted; "auto" is n_samples / 32, at least 32 and at most 1,024.
+        Rows per step, chimeras not counted; "auto" is √n_samples, at least 32 and at most 1,024.
     learning_rate_init : float, default=0.01
         Largest learning rate of Adam; it rises for 5 % of the steps and falls along half a cosine to zero.
     alpha : float, default=0.2

@@ -60,12 +60,15 @@ class KEDClassifier(ExplainingStudent, StudentClassifier):
         Folds of the cross-fitting: the soft targets and explanations of a training row come from a teacher that did
         not see it. None or False takes a teacher that saw it.
     max_parameters : int, default=2000
-        Budget: weights and biases of the student. The width of its one hidden layer is solved from it.
+        Budget: weights and biases of the student. The width of its hidden layer is solved from it; from 5,000 rows on a
+        dense student has two, if the budget pays for 8 units in each.
     network : {"auto", "additive", "heads"}, default="auto"
         One sub-network per superfeature, whose outputs add up to the score: then the contributions are the student's
         exact Shapley values. Or a dense network with one explanation head per superfeature on a shared hidden layer:
-        the heads add up to the score, but each may look at every column. "auto" takes sub-networks if the budget pays
-        for 4 hidden units in each, or if no explanation is taught, else heads; ``network_.is_additive`` says which.
+        the heads add up to the score, but each may look at every column. "auto" takes sub-networks if no explanation
+        is taught. Else it takes heads if the budget does not pay for 4 hidden units in each sub-network, or if there
+        are 5,000 rows or more and the superfeatures clearly cost something: an additive gap of more than 1.64 of its
+        standard errors. ``network_.is_additive`` says which.
     max_features : "auto", int, float in (0, 1] or None, default="auto"
         Encoded columns that the student reads: so many, or this share of them, at least one per superfeature; None is
         all; "auto" is as many as leave a dense student 8 hidden units. They are those that a wide student taught by
@@ -76,7 +79,7 @@ class KEDClassifier(ExplainingStudent, StudentClassifier):
     max_iter : int, default=200
         Epochs.
     batch_size : int or "auto", default="auto"
-        Rows per step, chimeras not counted; "auto" is n_samples / 32, at least 32 and at most 1,024.
+        Rows per step, chimeras not counted; "auto" is √n_samples, at least 32 and at most 1,024.
     learning_rate_init : float, default=0.01
         Largest learning rate of Adam; it rises for 5 % of the steps and falls along half a cosine to zero.
     alpha : float, default=0.2
@@ -298,12 +301,15 @@ class KEDRegressor(ExplainingStudent, StudentRegressor):
         Folds of the cross-fitting: the soft targets and explanations of a training row come from a teacher that did
         not see it. None or False takes a teacher that saw it.
     max_parameters : int, default=2000
-        Budget: weights and biases of the student. The width of its one hidden layer is solved from it.
+        Budget: weights and biases of the student. The width of its hidden layer is solved from it; from 5,000 rows on a
+        dense student has two, if the budget pays for 8 units in each.
     network : {"auto", "additive", "heads"}, default="auto"
         One sub-network per superfeature, whose outputs add up to the score: then the contributions are the student's
         exact Shapley values. Or a dense network with one explanation head per superfeature on a shared hidden layer:
-        the heads add up to the score, but each may look at every column. "auto" takes sub-networks if the budget pays
-        for 4 hidden units in each, or if no explanation is taught, else heads; ``network_.is_additive`` says which.
+        the heads add up to the score, but each may look at every column. "auto" takes sub-networks if no explanation
+        is taught. Else it takes heads if the budget does not pay for 4 hidden units in each sub-network, or if there
+        are 5,000 rows or more and the superfeatures clearly cost something: an additive gap of more than 1.64 of its
+        standard errors. ``network_.is_additive`` says which.
     max_features : "auto", int, float in (0, 1] or None, default="auto"
         Encoded columns that the student reads: so many, or this share of them, at least one per superfeature; None is
         all; "auto" is as many as leave a dense student 8 hidden units. They are those that a wide student taught by
@@ -314,7 +320,7 @@ class KEDRegressor(ExplainingStudent, StudentRegressor):
     max_iter : int, default=200
         Epochs.
     batch_size : int or "auto", default="auto"
-        Rows per step, chimeras not counted; "auto" is n_samples / 32, at least 32 and at most 1,024.
+        Rows per step, chimeras not counted; "auto" is √n_samples, at least 32 and at most 1,024.
     learning_rate_init : float, default=0.01
         Largest learning rate of Adam; it rises for 5 % of the steps and falls along half a cosine to zero.
     alpha : float, default=0.2

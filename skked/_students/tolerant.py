@@ -97,13 +97,14 @@ class TolerantClassifier(PredictsClasses, CallbackSupportMixin, BaseEstimator):
     cv : int, splitter, iterable or None, default=5
         Folds of the relabelling; not read for a network.
     max_parameters : int, default=10_000
-        Weights and biases of the network. The width of its one hidden layer is solved from it.
+        Weights and biases of the network. The width of its hidden layer is solved from it; from 5,000 rows on there
+        are two, if the budget pays for 8 units in each.
     hidden_layer_sizes : int, array-like of int or None, default=None
         Hidden units per layer of the network, in place of `max_parameters`.
     max_iter : int, default=200
         Epochs of the network.
     batch_size : int or "auto", default="auto"
-        Rows per step of the network; "auto" is n_samples / 32, at least 32 and at most 1,024.
+        Rows per step of the network; "auto" is √n_samples, at least 32 and at most 1,024.
     learning_rate_init : float, default=0.003
         Largest learning rate of the network; it rises for 5 % of the steps and falls along half a cosine to zero.
         Large steps may drive rows to probability 1, where the loss is flat and keeps them.

@@ -71,13 +71,14 @@ class XDistillationClassifier(AttributedStudent, StudentClassifier):
         Folds of the cross-fitting: the soft targets and explanations of a training row come from a teacher that did
         not see it. None or False takes a teacher that saw it.
     max_parameters : int, default=2000
-        Budget: weights and biases that a prediction needs. The width of its one hidden layer is solved from it.
+        Budget: weights and biases that a prediction needs. The width of its hidden layer is solved from it; from 5,000
+        rows on an auxiliary student has two, if the budget pays for 8 units in each.
     hidden_layer_sizes : int, array-like of int or None, default=None
         Hidden units per layer, in place of `max_parameters`.
     max_iter : int, default=200
         Epochs.
     batch_size : int or "auto", default="auto"
-        Rows per step, chimeras not counted; "auto" is n_samples / 32, at least 32 and at most 1,024.
+        Rows per step, chimeras not counted; "auto" is √n_samples, at least 32 and at most 1,024.
     learning_rate_init : float, default=0.01
         Largest learning rate of Adam; it rises for 5 % of the steps and falls along half a cosine to zero.
     alpha : float, default=0.2
@@ -280,10 +281,10 @@ class XDistillationClassifier(AttributedStudent, StudentClassifier):
             return TreeShapExplainer([])
         return super()._explainer(seed)
 
-    def _architecture(self, encoder, labels, n_outputs, columns=None):
-        self._check_settings(len(labels))
-        n_superfeatures = int(labels.max()) + 1
-        architecture, _ = DistilledStudent._architecture(self, encoder, labels, n_outputs, columns)
+    def _architecture(self, encoder, grouping, n_outputs, n_rows, columns=None):
+        self._check_settings(len(grouping.labels))
+        n_superfeatures = int(grouping.labels.max()) + 1
+        architecture, _ = DistilledStudent._architecture(self, encoder, grouping, n_outputs, n_rows, columns)
         if self.mode == "auxiliary":
             return architecture, n_superfeatures
         n_code = min(self.code_size, n_superfeatures * n_outputs)
