@@ -30,10 +30,10 @@ def fitted_models(X, y):
 
     boosting = LGBMClassifier(random_state=0, n_jobs=1, verbose=-1).fit(X, y)
     teaching = {"teacher": FrozenEstimator(boosting), "chimeric": False, "max_iter": MAX_ITER, "random_state": 0}
-    student = KEDClassifier(superfeatures=N_SUPERFEATURES, n_explanations=100, **teaching).fit(X, y)
+    student = KEDClassifier(superfeatures=N_SUPERFEATURES, network="additive", n_explanations=100, **teaching).fit(X, y)
     width = (student.n_parameters_ - 1) // (X.shape[1] + 2)
     models = {
-        "KDClassifier": KDClassifier(**teaching),
+        "KDClassifier": KDClassifier(hidden_layer_sizes=width, **teaching),
         "LogisticRegression": LogisticRegression(max_iter=100),
         "MLPClassifier": MLPClassifier((width,), max_iter=MAX_ITER, random_state=0),
         "skorch": skorch_network(X.shape[1], width),
@@ -87,7 +87,9 @@ def fitted_on_frames(X, y):
     }
     found = {}
     for kind, (frame, model) in linear.items():
-        student = KEDClassifier(superfeatures=N_SUPERFEATURES, n_explanations=100, max_iter=MAX_ITER, random_state=0)
+        student = KEDClassifier(
+            superfeatures=N_SUPERFEATURES, network="additive", n_explanations=100, max_iter=MAX_ITER, random_state=0
+        )
         student.set_params(teacher=model, chimeric=False)
         found[kind] = (frame, student.fit(frame, y), model.fit(frame, y))
     return found

@@ -186,30 +186,31 @@ class _Students:
     """Forward and backward pass of all candidates; rows of activations and contributions lie along the last axis."""
 
     def __init__(self, parameters, n_superfeatures, n_outputs):
-        self.parameters = parameters
         self.n_candidates = len(parameters.flat)
         self.shape = (n_superfeatures, n_outputs)
+        self.coefs, self.intercepts = parameters.coefs, parameters.intercepts
+        self.transposed = [coef.transpose(1, 2) for coef in self.coefs]
+        self.gradient = torch.zeros_like(parameters.flat)
+        self.grad_coefs, self.grad_intercepts = parameters.views(self.gradient)
 
     def forward(self, Z):
-        """Contributions (candidates, M, K, rows) of rows (1 or candidates, rows, d), and the hidden layers."""
-        coefs, intercepts = self.parameters.coefs, self.parameters.intercepts
-        units, hidden = Z.expand(self.n_candidates, -1, -1).transpose(1, 2), []
-        for coef, intercept in zip(coefs[:-1], intercepts[:-1], strict=True):
+        """Contributions (candidates, M, K, rows) of rows (candidates, rows, d), and the hidden layers."""
+        units, hidden = Z.transpose(1, 2), []
+        for coef, intercept in zip(self.coefs[:-1], self.intercepts[:-1], strict=True):
             units = torch.baddbmm(intercept, coef, units).relu_()
             hidden.append(units)
-        phi = torch.baddbmm(intercepts[-1], coefs[-1], units)
+        phi = torch.baddbmm(self.intercepts[-1], self.coefs[-1], units)
         return phi.view(self.n_candidates, *self.shape, -1), hidden
 
-    def backward(self, gradient, Z, hidden, out):
-        """Gradient of every weight, written into the flat buffer ``out``; the hidden layers are used up."""
-        grad_coefs, grad_intercepts = self.parameters.views(out)
+    def backward(self, gradient, Z, hidden):
+        """Gradient of every weight, written into the flat buffer ``gradient``; the hidden layers are used up."""
         gradient = gradient.reshape(self.n_candidates, -1, Z.shape[1])
         for layer in range(len(hidden), -1, -1):
-            units = hidden[layer - 1].transpose(1, 2) if layer else Z.expand(self.n_candidates, -1, -1)
-            torch.bmm(gradient, units, out=grad_coefs[layer])
-            torch.sum(gradient, 2, keepdim=True, out=grad_intercepts[layer])
+            units = hidden[layer - 1].transpose(1, 2) if layer else Z
+            torch.bmm(gradient, units, out=self.grad_coefs[layer])
+            torch.sum(gradient, 2, keepdim=True, out=self.grad_intercepts[layer])
             if layer:
-                gradient = torch.bmm(self.parameters.coefs[layer].transpose(1, 2), gradient)
+                gradient = torch.bmm(self.transposed[layer], gradient)
                 gradient.mul_(hidden[layer - 1].sign_())
 
 
@@ -402,7 +403,6 @@ def _train_together(
         rows = rows.to_tensors(device)
         held_out = None if validation is None else validation.to_tensors(device)
         students = _Students(parameters, n_superfeatures, len(base))
-        gradient = torch.zeros_like(parameters.flat)
         masked = not bool(trainable.all())
         optimiser = _Adam(parameters.flat, decayed, schedule.alpha)
         n_steps = schedule.max_iter * batches.n_batches
@@ -413,11 +413,12 @@ def _train_together(
                 some = rows.batches(torch.as_tensor(index, device=device))
                 share = 1 / index.shape[-1]
                 scale = trainable * share if masked else share
-                for Z, *prepared in zip(some.Z, *loss.prepared(some, base, n_superfeatures), strict=True):
+                rows_of_all = some.Z.expand(-1, n_candidates, -1, -1)
+                for Z, *prepared in zip(rows_of_all, *loss.prepared(some, base, n_superfeatures), strict=True):
                     phi, hidden = students.forward(Z)
-                    students.backward(loss.gradient(phi, base, *prepared), Z, hidden, gradient)
-                    gradient.mul_(scale)
-                    optimiser.step(gradient, schedule.learning_rate_init * cosine_decay(step, n_steps))
+                    students.backward(loss.gradient(phi, base, *prepared), Z, hidden)
+                    students.gradient.mul_(scale)
+                    optimiser.step(students.gradient, schedule.learning_rate_init * cosine_decay(step, n_steps))
                     step += 1
             epoch_loss = loss.value(phi, base, some.last()) * share
             curves.training.append(epoch_loss.cpu().numpy())
@@ -428,7 +429,7 @@ def _train_together(
                     "temperatures nearer to 1."
                 )
             if held_out is not None:
-                phi, _ = students.forward(held_out.Z[None])
+                phi, _ = students.forward(held_out.Z.expand(n_candidates, -1, -1))
                 held_out_loss = loss.value(phi, base, held_out) / held_out.weight.sum()
                 curves.validation.append(held_out_loss.cpu().numpy())
                 best.update(parameters.flat, held_out_loss, epoch, schedule.tol)
