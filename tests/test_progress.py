@@ -77,7 +77,7 @@ def test_stages_and_steps_are_tasks():
     student(chimeric=True).set_callbacks(diary).fit(X, Y)
     lines = diary.lines
     assert diary.stages() == [("teachers", 4), ("superfeatures", 0), ("explanations", 4), ("epochs", 5)]
-    assert lines[:2] == ["setup", (0, "fit", 5)]
+    assert lines[:2] == ["setup", (0, "fit", 6)]
     assert lines[-2:] == [("fit", "end"), "teardown"]
     assert sum(line == (2, "epochs", 0) for line in lines) == 5
     assert sum(isinstance(line[0], int) for line in lines) == sum(line[-1] == "end" for line in lines)

@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, make_classification
-from sklearn.ensemble import RandomForestClassifier, VotingClassifier
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier, VotingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_predict
@@ -26,12 +26,13 @@ from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from skked import (
+    E2KDClassifier,
     GroupShapleyExplainer,
     KDClassifier,
     KDRegressor,
     KEDClassifier,
     KEDRegressor,
-    SuperfeatureClustering,
+    XDistillationClassifier,
 )
 
 QUICK = {"max_iter": 10, "max_parameters": 300, "random_state": 0}
@@ -144,14 +145,14 @@ def _crossing(n_rows, rng, share):
         (4999, 1.0, {}, True),
         (5000, 0.0, {}, True),
         (5000, 1.0, {"network": "additive"}, True),
-        (5000, 1.0, {"superfeatures": [0, 0, 1, 1]}, True),  # nobody measured what these cost
+        (5000, 1.0, {"hidden_layer_sizes": 8}, True),
     ],
 )
 def test_many_rows_whose_superfeatures_interact_take_a_dense_student(n_rows, share, settings, additive):
     X, y = _crossing(n_rows, np.random.RandomState(0), share)
-    superfeatures = SuperfeatureClustering(2, affinity="spearman")
-    common = {"superfeatures": superfeatures, "n_explanations": 10, "max_iter": 1, "cv": None, "random_state": 0}
-    student = KEDRegressor(LinearRegression(), **{**common, **settings}).fit(X, y)
+    teacher = HistGradientBoostingRegressor(max_iter=30, random_state=0)
+    common = {"superfeatures": [0, 0, 1, 1], "n_explanations": 100, "max_iter": 10, "cv": None, "random_state": 0}
+    student = KEDRegressor(teacher, **common, **settings).fit(X, y)
     assert student.network_.is_additive is additive
 
 
@@ -164,6 +165,24 @@ def test_many_rows_take_two_layers_that_are_wide_enough(n_rows, budget, n_layers
     common = {"superfeatures": [0, 0, 1, 1], "n_explanations": 10, **settings}
     assert len(KEDRegressor(teacher, network="heads", **common).fit(X, y).network_.coefs) == 1 + n_layers
     assert len(KEDRegressor(teacher, network="additive", **common).fit(X, y).network_.coefs) == 2
+
+
+@pytest.mark.parametrize(
+    "student",
+    [
+        E2KDClassifier(superfeatures=2),
+        E2KDClassifier(explanation="gradient"),
+        XDistillationClassifier(superfeatures=2),
+        XDistillationClassifier(superfeatures=2, mode="input"),
+    ],
+    ids=str,
+)
+def test_sisters_take_many_rows_too(student):
+    X, y = _crossing(5000, np.random.RandomState(0), 1.0)
+    student.set_params(teacher=LogisticRegression(), max_parameters=121, max_iter=1, cv=None, random_state=0)
+    student.fit(X, y > 0)
+    assert student.n_parameters_ <= 121
+    assert student.score(X, y > 0) > 0.5
 
 
 def test_learns_the_teachers_explanations():

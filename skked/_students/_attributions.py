@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from skked._explanations import InputGradients
+from skked._students._base import Grouping
 from skked._students._explaining import ExplainingStudent
-from skked._students._grouping import Grouping
 from skked._students._lessons import IN_SAMPLE, MODEL_ROWS
 from skked._table import column_names, n_rows, take_rows
 from skked._validation import StrOptions

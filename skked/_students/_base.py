@@ -5,6 +5,7 @@
 """
 
 import copy
+from dataclasses import dataclass
 from numbers import Integral, Real
 
 import numpy as np
@@ -18,7 +19,6 @@ from skked._progress import CallbackSupportMixin, following, stage, with_callbac
 from skked._students._batches import automatic_batch_size
 from skked._students._columns import UNITS, best_columns, column_worth, n_columns_read
 from skked._students._feasible import check_feasible, n_held_out
-from skked._students._grouping import Grouping
 from skked._students._html import flow, student_box, superfeatures_box, teacher_box
 from skked._students._lessons import teach
 from skked._students._predictions import PredictsClasses, PredictsNumbers
@@ -36,6 +36,15 @@ WEIGHT_DECAY_ROWS = 1000
 """From this many rows on, the weight decay falls as one over their number."""
 CHIMERAS_PER_ROW = 5
 """Chimeras that it makes per training row."""
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """Labels and names of the superfeatures, and the score that a model loses to them if that was measured."""
+
+    labels: np.ndarray
+    names: list
+    additive_gap: float = np.nan
 
 
 class DistilledStudent(TransformerMixin, CallbackSupportMixin, BaseEstimator):
@@ -126,7 +135,7 @@ class DistilledStudent(TransformerMixin, CallbackSupportMixin, BaseEstimator):
             with stage("explanations"):
                 curriculum = student._curriculum(problem, teaching, grouping.labels, memory, seeds[2])
             curriculum = self._advised(curriculum, encoder)
-            network, trained = student._train(problem, curriculum, encoder, grouping, seeds[3])
+            network, trained = student._train(problem, curriculum, encoder, grouping.labels, seeds[3])
             self._store(problem, teaching, grouping, encoder, network, trained)
         return self
 
@@ -176,8 +185,7 @@ class DistilledStudent(TransformerMixin, CallbackSupportMixin, BaseEstimator):
             n_jobs=self.n_jobs,
         )
         self._say(f"{len(names)} superfeatures: {'; '.join(names)}")
-        measured = (float(getattr(clustering, name, np.nan)) for name in ("additive_gap_", "additive_gap_error_"))
-        return Grouping(labels, names, *measured)
+        return Grouping(labels, names, float(getattr(clustering, "additive_gap_", np.nan)))
 
     def _curriculum(self, problem, teaching, labels, memory, seed):
         """What the teacher says about the training rows, chimeras and rows without labels."""
@@ -214,16 +222,16 @@ class DistilledStudent(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         """What the student is taught in the end: the teacher's word, unless somebody knows better."""
         return curriculum
 
-    def _train(self, problem, curriculum, encoder, grouping, seed):
+    def _train(self, problem, curriculum, encoder, labels, seed):
         """The trained network in the units of the target, with centred contributions, and its loss curves."""
         from skked._students._targets import material_of
 
         material = material_of(problem, curriculum, encoder)
         material = material.with_validation(*self._hold_out(material.real, problem, seed))
-        columns = self._read_columns(encoder, grouping.labels, material, int(seed))
-        size = len(material.base), len(problem)
-        architecture, n_superfeatures = self._architecture(encoder, grouping, *size, columns)
+        columns = self._read_columns(encoder, labels, material, int(seed))
         schedule = self._schedule(problem, len(material.rows))
+        layout = encoder, labels, len(material.base), len(problem), columns
+        architecture, n_superfeatures = self._chosen_architecture(layout, material, schedule, int(seed))
         with stage("epochs"):
             trained = self._fit_network(architecture, n_superfeatures, material, schedule, int(seed))
         self._say(f"student trained for {len(trained.loss_curve)} epochs, last loss {trained.loss_curve[-1]:.4g}")
@@ -324,7 +332,11 @@ class DistilledStudent(TransformerMixin, CallbackSupportMixin, BaseEstimator):
     def _temperatures(self):
         return self.temperature, 1.0
 
-    def _architecture(self, encoder, grouping, n_outputs, n_rows, columns=None):
+    def _chosen_architecture(self, layout, material, schedule, seed):
+        """The architecture of a layout, the arguments of :meth:`_architecture`, unless there is a choice."""
+        return self._architecture(*layout)
+
+    def _architecture(self, encoder, labels, n_outputs, n_rows, columns=None):
         """Sizes of the network's branches, and the number of contributions it gives: one branch, one contribution."""
         columns = np.arange(len(encoder.columns_)) if columns is None else columns
         return self._sized([columns], encoder, n_outputs, n_rows), 1

@@ -1,5 +1,6 @@
 """What students with superfeatures add: the groups, the explanation term, and explanations at prediction time."""
 
+import copy
 from numbers import Integral, Real
 
 import numpy as np
@@ -7,10 +8,10 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
 from skked._explanations import GroupShapleyExplainer
+from skked._progress import stage
 from skked._students._additive_teaching import AdditiveExplainer, additive_teacher
-from skked._students._base import MANY, DistilledStudent
+from skked._students._base import MANY, DistilledStudent, Grouping
 from skked._students._contributions import ExplainsItself
-from skked._students._grouping import Grouping
 from skked._students._heads import read_out
 from skked._students._html import explanations_box, superfeatures_box
 from skked._validation import HasMethods, Interval, StrOptions
@@ -29,6 +30,8 @@ class ExplainingStudent(ExplainsItself, DistilledStudent):
         "n_explanations": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "network": [StrOptions({"auto", "additive", "heads"})],
     }
+
+    _n_stages = 6
 
     def contributions(self, X):
         """Contributions of the superfeatures to the score of rows.
@@ -92,27 +95,42 @@ class ExplainingStudent(ExplainsItself, DistilledStudent):
     def _temperatures(self):
         return self.temperature, self.explanation_temperature
 
-    def _architecture(self, encoder, grouping, n_outputs, n_rows, columns=None):
-        n_superfeatures = int(grouping.labels.max()) + 1
+    def _chosen_architecture(self, layout, material, schedule, seed):
+        """With many rows a rehearsal says which kind of network it is, if nothing else does."""
+        architecture = self._architecture(*layout)
+        *_, n_rows, _ = layout
+        if not self._may_choose() or len(architecture[0].inputs) == 1 or n_rows < MANY:
+            return architecture
+        from skked._students._rehearsal import learns_more
+
+        student = copy.copy(self)
+        student.warm_start, student.network = False, "heads"
+        dense = student._architecture(*layout)
+        with stage("rehearsal"):
+            if not learns_more(student, dense, architecture, material, schedule, seed):
+                return architecture
+        self._say("columns of several superfeatures interact: a dense network with explanation heads")
+        return dense
+
+    def _architecture(self, encoder, labels, n_outputs, n_rows, columns=None):
+        n_superfeatures = int(labels.max()) + 1
         columns = np.arange(len(encoder.columns_)) if columns is None else columns
-        branch = grouping.labels[encoder.columns_[columns]]
+        branch = labels[encoder.columns_[columns]]
         inputs = [columns[branch == group] for group in range(n_superfeatures)]
-        if self._takes_heads(inputs, grouping, n_outputs, n_rows):
+        if self._takes_heads(inputs, n_outputs):
             n_heads = 1 if self._is_untaught() else n_superfeatures
             return self._sized([columns], encoder, n_outputs, n_rows, n_heads=n_heads), n_heads
         return self._sized(inputs, encoder, n_outputs, n_rows), n_superfeatures
 
-    def _takes_heads(self, inputs, grouping, n_outputs, n_rows):
-        """Whether the network is dense.
-
-        "auto": where the budget does not pay for enough units per superfeature, or where columns of several
-        superfeatures clearly interact and rows are enough to learn how.
-        """
-        if self.network != "auto" or self._is_untaught() or self.hidden_layer_sizes is not None:
+    def _takes_heads(self, inputs, n_outputs):
+        """Whether the network is dense; "auto": where the budget does not pay for enough units per superfeature."""
+        if not self._may_choose():
             return self.network == "heads"
-        if n_rows >= MANY and grouping.interacts:
-            return True
         return self.max_parameters < sum(LEAST_UNITS * (len(read) + 1 + n_outputs) + n_outputs for read in inputs)
+
+    def _may_choose(self):
+        """Whether the kind of network is automatic."""
+        return self.network == "auto" and not self._is_untaught() and self.hidden_layer_sizes is None
 
     def _network_of(self, trained, architecture, n_superfeatures, material):
         if self.network == "heads" and self._is_untaught():

@@ -5,7 +5,6 @@ from types import SimpleNamespace
 import numpy as np
 from sklearn.base import is_classifier, is_regressor
 
-from skked._students._grouping import Grouping
 from skked._superfeatures import given_superfeatures
 from skked._table import column_kinds, matrix_of
 
@@ -39,7 +38,7 @@ def check_feasible(student, problem):
         matrix_of(problem.unlabelled, np.unique(columns))  # texts in a column of numbers are an error
     n_outputs = problem.hard.shape[1]
     read = _least_read(columns, labels, student._n_read(len(columns), n_outputs))
-    student._architecture(SimpleNamespace(columns_=read), Grouping(labels, []), n_outputs, len(problem))
+    student._architecture(SimpleNamespace(columns_=read), labels, n_outputs, len(problem))
     from skked._torch._device import resolve_device
 
     resolve_device(student.device)

@@ -114,7 +114,9 @@ class Search:
             with stage("choice of columns"):
                 self.worth = [column_worth(part, seed=self.seed, device=device) for part in steps(parts, len(parts))]
         number_of = {key: number for number, key in enumerate(materials)}
-        items = [([students[i] for i in run], groupings[run[0]], number_of[id(curricula[run[0]])]) for run in runs]
+        items = [
+            ([students[i] for i in run], groupings[run[0]].labels, number_of[id(curricula[run[0]])]) for run in runs
+        ]
         jobs = jobs_of(Search._run, (self, [parts[1:] for parts in materials.values()]), items, self.n_jobs)
         scores = np.empty((len(students), len(self.folds)))
         with stage("candidates"):
@@ -139,13 +141,13 @@ class Search:
         runs = _runs(students, curricula)
         for run in steps(runs, len(runs)):
             first, curriculum = students[run[0]], curricula[run[0]]
-            grouping = groupings[run[0]]
+            labels = groupings[run[0]].labels
             material = self._material(curriculum)
             trained = self._together(
                 [students[i] for i in run],
-                grouping,
+                labels,
                 [material],
-                [self._columns(first, grouping.labels)],
+                [self._columns(first, labels)],
                 epochs=first.max_iter,
                 batch_size=first._batch_size(len(material.rows)),
                 per_row=COMMITTEE_CHIMERAS,
@@ -153,15 +155,15 @@ class Search:
             networks += [network for (network,) in trained]
         return networks
 
-    def _run(self, all_materials, students, grouping, number):
+    def _run(self, all_materials, students, labels, number):
         """Scores of students of one layout: their networks are trained together, fold by fold and side by side."""
         first, materials = students[0], all_materials[number]
         n_rows = min(len(part.real) for part in materials)
         networks = self._together(
             students,
-            grouping,
+            labels,
             materials,
-            self._columns_of_folds(first, grouping.labels),
+            self._columns_of_folds(first, labels),
             epochs=EPOCHS if n_rows < ROWS else EPOCHS_OF_MANY,
             batch_size=max(1, -(-n_rows // BATCHES)),
             per_row=CHIMERAS_PER_ROW,
@@ -173,13 +175,13 @@ class Search:
             ]
         )
 
-    def _together(self, students, grouping, materials, columns, *, epochs, batch_size, per_row):
+    def _together(self, students, labels, materials, columns, *, epochs, batch_size, per_row):
         """Networks of students of one layout, each on each part of the material: list over students of lists."""
         from skked._torch._train import Part, Schedule, stacked, train
 
         first, material = students[0], materials[0]
         layout = _Read(self.encoder.columns_[columns[0]])
-        architecture, n_superfeatures = first._architecture(layout, grouping, len(material.base), len(self.problem))
+        architecture, n_superfeatures = first._architecture(layout, labels, len(material.base), len(self.problem))
         real = chimeras = None
         parts = []
         for part, read in zip(materials, columns, strict=True):

@@ -6,8 +6,7 @@ from numbers import Real
 import numpy as np
 
 from skked._students._attributions import AttributedStudent
-from skked._students._base import DistilledStudent, StudentClassifier
-from skked._students._grouping import Grouping
+from skked._students._base import DistilledStudent, Grouping, StudentClassifier
 from skked._validation import Interval, StrOptions
 
 
@@ -79,9 +78,9 @@ class E2KDClassifier(AttributedStudent, StudentClassifier):
         One sub-network per superfeature, whose outputs add up to the score: then the contributions are the student's
         exact Shapley values. Or a dense network with one explanation head per superfeature on a shared hidden layer:
         the heads add up to the score, but each may look at every column. "auto" takes sub-networks if no explanation
-        is taught. Else it takes heads if the budget does not pay for 4 hidden units in each sub-network, or if there
-        are 5,000 rows or more and the superfeatures clearly cost something: an additive gap of more than 1.64 of its
-        standard errors. ``network_.is_additive`` says which.
+        is taught. Else it takes heads if the budget does not pay for 4 hidden units in each sub-network, or if,
+        with 5,000 rows or more, they predict held-out rows clearly better after a short training (by more than 1.64
+        standard errors of the loss). ``network_.is_additive`` says which.
         Not read if `explanation` is "gradient".
     hidden_layer_sizes : int, array-like of int or None, default=None
         Hidden units per layer, in place of `max_parameters`.
@@ -271,10 +270,10 @@ class E2KDClassifier(AttributedStudent, StudentClassifier):
             return DistilledStudent._superfeatures(self, problem, teaching, memory, seed)
         return super()._superfeatures(problem, teaching, memory, seed)
 
-    def _architecture(self, encoder, grouping, n_outputs, n_rows, columns=None):
+    def _architecture(self, encoder, labels, n_outputs, n_rows, columns=None):
         if self.explanation == "gradient":
-            return DistilledStudent._architecture(self, encoder, grouping, n_outputs, n_rows, columns)
-        return super()._architecture(encoder, grouping, n_outputs, n_rows, columns)
+            return DistilledStudent._architecture(self, encoder, labels, n_outputs, n_rows, columns)
+        return super()._architecture(encoder, labels, n_outputs, n_rows, columns)
 
     def _fit_network(self, architecture, n_superfeatures, material, schedule, seed):
         if self.explanation_weight * self.distillation_weight == 0:

@@ -281,14 +281,17 @@ class XDistillationClassifier(AttributedStudent, StudentClassifier):
             return TreeShapExplainer([])
         return super()._explainer(seed)
 
-    def _architecture(self, encoder, grouping, n_outputs, n_rows, columns=None):
-        self._check_settings(len(grouping.labels))
-        n_superfeatures = int(grouping.labels.max()) + 1
-        architecture, _ = DistilledStudent._architecture(self, encoder, grouping, n_outputs, n_rows, columns)
+    def _architecture(self, encoder, labels, n_outputs, n_rows, columns=None):
+        self._check_settings(len(labels))
+        n_superfeatures = int(labels.max()) + 1
+        architecture, _ = DistilledStudent._architecture(self, encoder, labels, n_outputs, n_rows, columns)
         if self.mode == "auxiliary":
             return architecture, n_superfeatures
         n_code = min(self.code_size, n_superfeatures * n_outputs)
         return self._with_explainer(architecture, n_code, n_outputs), n_superfeatures
+
+    def _may_choose(self):
+        return False
 
     def _check_settings(self, n_features):
         """Refuse settings that do not go with each other or with the table."""
