@@ -29,6 +29,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 import skked
+from benchmarks.accuracy.autogluon_student import AutoGluonStudent
 from benchmarks.common import RESULTS, data_folder, environment, read_table, table_parser
 from benchmarks.tables.run import column_codes, linear_model
 
@@ -186,6 +187,8 @@ def measure(folder, cell, wanted, known, write):
                 models |= glass_boxes(task, budget, n_outputs)
             if "RealMLP" in (wanted or ()):
                 models |= large_network(task)
+            if "AutoGluon" in (wanted or ()):
+                models["AutoGluon"] = AutoGluonStudent(task)
         shared = {"table": name, "n_train": len(train), "rows": n_rows, "budget": budget, "teacher": kind, "seed": seed}
         taught = None
         for label, model in models.items():

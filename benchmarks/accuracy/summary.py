@@ -20,7 +20,7 @@ RUN = [*CELL, "seed"]
 STUDENTS = ["plain", "KD", "KD + chimeras", "KED", "heads", "CV"]
 RIVALS = ["plain", "KD", "KED"]
 BEST_RIVAL = "best of plain, KD, KED"
-OUTSIDERS = ["linear", "tree", "small boosting", "MLP", "EBM", "FIGS", "RealMLP"]
+OUTSIDERS = ["linear", "tree", "small boosting", "MLP", "EBM", "FIGS", "RealMLP", "AutoGluon"]
 MODELS = OUTSIDERS + STUDENTS
 TIE = 0.25
 """Points within which two students are said to tie."""
