@@ -206,7 +206,7 @@ def subset(folder, n_train=40_000):
     return rows
 
 
-STAGES = ("teachers", "superfeatures", "explanations", "choice of columns", "epochs", "rest")
+STAGES = ("teachers", "superfeatures", "explanations", "choice of columns", "rehearsal", "epochs", "rest")
 
 
 def render(document):
