@@ -17,6 +17,7 @@ from skked import GroupShapleyExplainer, KDClassifier, KEDClassifier, KEDRegress
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
+pytest.importorskip("matplotlib.pyplot")
 
 QUICK = {"max_iter": 3, "max_parameters": 100, "cv": 2, "chimeric": False, "random_state": 0}
 WINE, CULTIVAR = load_wine(as_frame=True, return_X_y=True)
