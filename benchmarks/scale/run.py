@@ -225,7 +225,7 @@ def render(document):
         lines += _line(name, size, *taken, f"{row['seconds']:.0f} s", row["peak_gib"], *scores)
     grown = [row for row in rows if row["part"] in ("slopes", "clustering")]
     if grown:
-        shown = [stage for stage in STAGES[:5] if any(stage in row["exponents"] for row in grown)]
+        shown = [stage for stage in STAGES[:-1] if any(stage in row["exponents"] for row in grown)]
         lines += ["", *_line("what grows", "sizes", *shown), *_line(*["---"] * (len(shown) + 2))]
     for row in grown:
         sizes = row.get("sizes") or [fit["d"] for fit in row["fits"]]
