@@ -22,7 +22,8 @@ class AutoGluonStudent:
         logging.getLogger("autogluon").setLevel(logging.ERROR)
         table = X.assign(target=y)
         kind = "regression" if self.task == "regression" else "multiclass" if pd.Series(y).nunique() > 2 else "binary"
-        self.predictor = TabularPredictor("target", problem_type=kind, path=tempfile.mkdtemp(), verbosity=0)
+        self.folder = tempfile.TemporaryDirectory()  # goes when the student does
+        self.predictor = TabularPredictor("target", problem_type=kind, path=self.folder.name, verbosity=0)
         self.predictor.fit(table, num_cpus=1, num_gpus=0)
         students = self.predictor.distill(hyperparameters={"GBM": {}, "RF": {}}, verbosity=0)
         board = self.predictor.leaderboard().set_index("model")
