@@ -5,8 +5,9 @@ from collections import Counter
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.datasets import load_diabetes, load_wine, make_classification
+from sklearn.datasets import load_diabetes, load_iris, load_wine, make_classification
 from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import make_scorer, matthews_corrcoef
@@ -89,6 +90,38 @@ def test_interactions_across_superfeatures_call_for_a_dense_student():
     additive, dense = searched.cv_results_["mean_test_score"]
     assert searched.best_params_ == {"network": "heads"}
     assert dense > additive + 0.2
+
+
+@pytest.mark.parametrize(("n_rows", "kind"), [(5000, "heads"), (4000, "additive")])
+def test_candidates_whose_kind_is_automatic_are_scored_as_what_is_trained(n_rows, kind):
+    rng = np.random.RandomState(0)
+    X = np.repeat(rng.randn(n_rows, 2), 2, axis=1)
+    y = X[:, 0] * X[:, 2]
+    teacher = HistGradientBoostingRegressor(max_iter=30, random_state=0)
+    common = {"superfeatures": [0, 0, 1, 1], "n_explanations": 100, "max_iter": 20, "cv": None, "random_state": 0}
+    grid = {"distillation_weight": [0.0, 0.4], "explanation_weight": [0.3]}
+    students = [
+        KEDRegressorCV(teacher, param_grid=points, **common).fit(X, y)
+        for points in (
+            grid,
+            [
+                {**grid, "distillation_weight": [0.0], "network": ["additive"]},
+                {**grid, "distillation_weight": [0.4], "network": [kind]},
+            ],
+        )
+    ]
+    left_open, named = students
+    assert left_open.network_.is_additive is (kind == "additive")
+    assert_array_equal(left_open.cv_results_["mean_test_score"], named.cv_results_["mean_test_score"])
+    assert_array_equal(left_open.predict(X), named.predict(X))
+
+
+def test_what_a_committee_teaches_keeps_the_kind_that_was_scored():
+    X, y = load_iris(return_X_y=True)
+    common = {"superfeatures": [0, 0, 1, 1], "max_parameters": 53, "max_iter": 5, "cv": 2, "random_state": 0}
+    grid = {"distillation_weight": [0.0], "explanation_weight": [0.7], "max_features": [None], "alpha": [0.1, 0.2]}
+    searched = KEDClassifierCV(LogisticRegression(), param_grid=grid, **common).fit(X, y)
+    assert searched.network_.is_additive  # who learns from labels alone is; with explanations 53 numbers are too few
 
 
 def test_students_are_judged_by_rows_that_they_did_not_see():

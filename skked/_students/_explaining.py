@@ -96,21 +96,30 @@ class ExplainingStudent(ExplainsItself, DistilledStudent):
         return self.temperature, self.explanation_temperature
 
     def _chosen_architecture(self, layout, material, schedule, seed):
-        """With many rows a rehearsal says which kind of network it is, if nothing else does."""
-        architecture = self._architecture(*layout)
+        student = copy.copy(self)
+        if self._may_choose():
+            student.network = self._kind_of_network(layout, material, schedule, seed)
+        return student._architecture(*layout)
+
+    def _kind_of_network(self, layout, material, schedule, seed):
+        """ "heads" or "additive" where that is automatic: the budget decides, and with many rows a rehearsal."""
+        additive = self._architecture(*layout)
         *_, n_rows, _ = layout
-        if not self._may_choose() or len(architecture[0].inputs) == 1 or n_rows < MANY:
-            return architecture
+        if len(additive[0].inputs) == 1:
+            return "heads"
+        if n_rows < MANY:
+            return "additive"
         from skked._students._rehearsal import learns_more
 
         student = copy.copy(self)
         student.warm_start, student.network = False, "heads"
-        dense = student._architecture(*layout)
         with stage("rehearsal"):
-            if not learns_more(student, dense, architecture, material, schedule, seed):
-                return architecture
-        self._say("columns of several superfeatures interact: a dense network with explanation heads")
-        return dense
+            interact = learns_more(student, student._architecture(*layout), additive, material, schedule, seed)
+        if interact:
+            self._say("columns of several superfeatures interact: a dense network with explanation heads")
+        else:
+            self._say("a dense network learned no more in a rehearsal: one sub-network per superfeature")
+        return "heads" if interact else "additive"
 
     def _architecture(self, encoder, labels, n_outputs, n_rows, columns=None):
         n_superfeatures = int(labels.max()) + 1

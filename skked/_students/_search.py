@@ -113,6 +113,10 @@ class Search:
             parts = materials[id(curricula[narrow[0]])]
             with stage("choice of columns"):
                 self.worth = [column_worth(part, seed=self.seed, device=device) for part in steps(parts, len(parts))]
+        for run in runs:
+            material = materials[id(curricula[run[0]])][0]
+            self._settle([students[i] for i in run], groupings[run[0]].labels, material)
+        runs = _runs(students, curricula)
         number_of = {key: number for number, key in enumerate(materials)}
         items = [
             ([students[i] for i in run], groupings[run[0]].labels, number_of[id(curricula[run[0]])]) for run in runs
@@ -154,6 +158,18 @@ class Search:
             )
             networks += [network for (network,) in trained]
         return networks
+
+    def _settle(self, students, labels, material):
+        """Give students of one layout whose network is automatic the kind that they are scored and trained with."""
+        open_kind = [student for student in students if student.network == "auto"]
+        choosing = [student for student in open_kind if student._may_choose()]
+        if choosing:
+            first = choosing[0]
+            layout = self.encoder, labels, len(material.base), len(self.problem), self._columns(first, labels)
+            schedule = first._schedule(self.problem, len(material.rows))
+            kind = first._kind_of_network(layout, material, schedule, self.seed)
+        for student in open_kind:
+            student.set_params(network=kind if student in choosing else "additive")
 
     def _run(self, all_materials, students, labels, number):
         """Scores of students of one layout: their networks are trained together, fold by fold and side by side."""
