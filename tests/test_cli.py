@@ -361,7 +361,7 @@ def others(folder):
     tree = DecisionTreeRegressor(max_depth=3)
     students = {
         "arrays": skked.KEDClassifier(superfeatures=[0, 0, 1], **quick).fit(table.to_numpy(), three > 0),
-        "numbers": skked.KEDRegressor(tree, superfeatures=[0, 0, 1], **quick).fit(table, number),
+        "numbers": skked.KEDRegressor(tree, superfeatures=[0, 0, 1], network="additive", **quick).fit(table, number),
         "gap": skked.KEDRegressor(tree, superfeatures=2, **quick).fit(table, number),
         "three": skked.KEDClassifier(superfeatures=[0, 0, 1], **quick).fit(table, three),
         "dense": skked.KDClassifier(**quick).fit(table, three),

@@ -50,7 +50,7 @@ def regressor():
         DecisionTreeRegressor(max_depth=3, random_state=0),
         {"who": ["age", "sex"], "b": ["bmi"], "p": ["bp"]},
     )
-    return KEDRegressor(tree, superfeatures=groups, **QUICK).fit(BODY, PROGRESS)
+    return KEDRegressor(tree, superfeatures=groups, network="additive", **QUICK).fit(BODY, PROGRESS)
 
 
 def widths(display):

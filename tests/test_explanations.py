@@ -262,11 +262,9 @@ def test_regressors_and_callables(table):
 def test_students_explain_themselves(table, frame):
     """Additive students have a closed form while the groups respect their branches, and are networks otherwise."""
     y = np.digitize(table[1], [-0.5, 0.5])
-    student = KEDClassifier(
-        LogisticRegression(), superfeatures=FRAME_GROUPS, max_parameters=200, max_iter=2, cv=2, random_state=0
-    )
     teacher = make_pipeline(columnwise_steps(), LogisticRegression())
-    student.set_params(teacher=teacher).fit(frame, y)
+    quick = {"max_parameters": 200, "max_iter": 2, "cv": 2, "random_state": 0}
+    student = KEDClassifier(teacher, superfeatures=FRAME_GROUPS, network="additive", **quick).fit(frame, y)
     coarser = {"first": ["a", "c", "colour", "b", "size"], "rest": ["d", "e", "f"]}
     across = {"one": ["a", "b", "d", "e"], "two": ["c", "colour", "size", "f"]}
     for groups, engine in ((FRAME_GROUPS, "linear"), (coarser, "linear"), (across, "network")):

@@ -76,7 +76,13 @@ def test_stages_and_steps_are_tasks():
     diary = Diary()
     student(chimeric=True).set_callbacks(diary).fit(X, Y)
     lines = diary.lines
-    assert diary.stages() == [("teachers", 4), ("superfeatures", 0), ("explanations", 4), ("epochs", 5)]
+    assert diary.stages() == [
+        ("teachers", 4),
+        ("superfeatures", 0),
+        ("explanations", 4),
+        ("rehearsal", 2),
+        ("epochs", 5),
+    ]
     assert lines[:2] == ["setup", (0, "fit", 6)]
     assert lines[-2:] == [("fit", "end"), "teardown"]
     assert sum(line == (2, "epochs", 0) for line in lines) == 5
@@ -132,7 +138,13 @@ def test_images_are_followed_but_not_their_teacher():
 def test_a_fit_inside_a_fit_is_not_followed():
     diary = Diary()
     student(teacher=student()).set_callbacks(diary).fit(X, Y)
-    assert diary.stages() == [("teachers", 4), ("superfeatures", 0), ("explanations", 4), ("epochs", 5)]
+    assert diary.stages() == [
+        ("teachers", 4),
+        ("superfeatures", 0),
+        ("explanations", 4),
+        ("rehearsal", 2),
+        ("epochs", 5),
+    ]
 
 
 @needs_callbacks

@@ -19,7 +19,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, make_
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier, VotingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.model_selection import GridSearchCV, cross_val_predict
+from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder, StandardScaler
@@ -46,7 +46,7 @@ def cancer():
 
 @pytest.fixture(scope="module")
 def student(cancer):
-    return KEDClassifier(superfeatures=4, **QUICK).fit(*cancer)
+    return KEDClassifier(superfeatures=4, network="additive", **QUICK).fit(*cancer)
 
 
 class CountingTree(DecisionTreeClassifier):
@@ -123,7 +123,7 @@ def test_students_of_one_budget_have_one_size(cancer, max_parameters, n_superfea
     ],
 )
 def test_superfeatures_share_a_network_where_the_budget_leaves_them_few_units(settings, additive):
-    X, y = load_iris(return_X_y=True)
+    X, y = (values[::2] for values in load_iris(return_X_y=True))  # too few rows for a rehearsal
     common = {"max_iter": 1, "chimeric": False, "max_features": None, "cv": 2, "random_state": 0}
     student = KEDClassifier(DecisionTreeClassifier(), superfeatures=[0, 0, 1, 1], **common, **settings).fit(X, y)
     assert student.network_.is_additive is additive
@@ -142,17 +142,31 @@ def _crossing(n_rows, rng, share):
     ("n_rows", "share", "settings", "additive"),
     [
         (5000, 1.0, {}, False),
-        (4999, 1.0, {}, True),
         (5000, 0.0, {}, True),
+        (300, 1.0, {}, False),
+        (300, 0.0, {}, True),
+        (99, 1.0, {}, True),
         (5000, 1.0, {"network": "additive"}, True),
         (5000, 1.0, {"hidden_layer_sizes": 8}, True),
     ],
 )
-def test_many_rows_whose_superfeatures_interact_take_a_dense_student(n_rows, share, settings, additive):
+def test_rows_whose_superfeatures_interact_take_a_dense_student(n_rows, share, settings, additive):
     X, y = _crossing(n_rows, np.random.RandomState(0), share)
     teacher = HistGradientBoostingRegressor(max_iter=30, random_state=0)
-    common = {"superfeatures": [0, 0, 1, 1], "n_explanations": 100, "max_iter": 10, "cv": None, "random_state": 0}
-    student = KEDRegressor(teacher, **common, **settings).fit(X, y)
+    common = {"superfeatures": [0, 0, 1, 1], "n_explanations": 100, "cv": None, "random_state": 0}
+    student = KEDRegressor(teacher, max_iter=10 if n_rows == 5000 else 60, **common, **settings).fit(X, y)
+    assert student.network_.is_additive is additive
+
+
+@pytest.mark.parametrize(("together", "additive"), [(True, True), (False, False)])
+def test_groups_of_rows_are_not_split_to_see_whether_superfeatures_interact(together, additive):
+    rng = np.random.RandomState(0)
+    group = np.arange(400) % 20
+    X = rng.uniform(-1, 1, (20, 2))[group] + 0.01 * rng.randn(400, 2)
+    y = rng.randn(20)[group]  # to be known again by both columns, and of no use for other groups
+    cv = list(GroupKFold(5).split(X, groups=group)) if together else 5
+    teacher = HistGradientBoostingRegressor(max_iter=30, random_state=0)
+    student = KEDRegressor(teacher, superfeatures=[0, 1], cv=cv, max_iter=60, random_state=0).fit(X, y)
     assert student.network_.is_additive is additive
 
 

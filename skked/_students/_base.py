@@ -135,7 +135,7 @@ class DistilledStudent(TransformerMixin, CallbackSupportMixin, BaseEstimator):
             with stage("explanations"):
                 curriculum = student._curriculum(problem, teaching, grouping.labels, memory, seeds[2])
             curriculum = self._advised(curriculum, encoder)
-            network, trained = student._train(problem, curriculum, encoder, grouping.labels, seeds[3])
+            network, trained = student._train(problem, teaching, curriculum, encoder, grouping.labels, seeds[3])
             self._store(problem, teaching, grouping, encoder, network, trained)
         return self
 
@@ -222,16 +222,16 @@ class DistilledStudent(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         """What the student is taught in the end: the teacher's word, unless somebody knows better."""
         return curriculum
 
-    def _train(self, problem, curriculum, encoder, labels, seed):
+    def _train(self, problem, teaching, curriculum, encoder, labels, seed):
         """The trained network in the units of the target, with centred contributions, and its loss curves."""
         from skked._students._targets import material_of
 
-        material = material_of(problem, curriculum, encoder)
-        material = material.with_validation(*self._hold_out(material.real, problem, seed))
+        everything = material_of(problem, curriculum, encoder)
+        material = everything.with_validation(*self._hold_out(everything.real, problem, seed))
         columns = self._read_columns(encoder, labels, material, int(seed))
-        schedule = self._schedule(problem, len(material.rows))
         layout = encoder, labels, len(material.base), len(problem), columns
-        architecture, n_superfeatures = self._chosen_architecture(layout, material, schedule, int(seed))
+        architecture, n_superfeatures = self._chosen_architecture(layout, problem, teaching, everything, int(seed))
+        schedule = self._schedule(problem, len(material.rows))
         with stage("epochs"):
             trained = self._fit_network(architecture, n_superfeatures, material, schedule, int(seed))
         self._say(f"student trained for {len(trained.loss_curve)} epochs, last loss {trained.loss_curve[-1]:.4g}")
@@ -332,7 +332,7 @@ class DistilledStudent(TransformerMixin, CallbackSupportMixin, BaseEstimator):
     def _temperatures(self):
         return self.temperature, 1.0
 
-    def _chosen_architecture(self, layout, material, schedule, seed):
+    def _chosen_architecture(self, layout, problem, teaching, material, seed):
         """The architecture of a layout, the arguments of :meth:`_architecture`, unless there is a choice."""
         return self._architecture(*layout)
 

@@ -10,7 +10,7 @@ from sklearn.frozen import FrozenEstimator
 from skked._explanations import GroupShapleyExplainer
 from skked._progress import stage
 from skked._students._additive_teaching import AdditiveExplainer, additive_teacher
-from skked._students._base import MANY, DistilledStudent, Grouping
+from skked._students._base import DistilledStudent, Grouping
 from skked._students._contributions import ExplainsItself
 from skked._students._heads import read_out
 from skked._students._html import explanations_box, superfeatures_box
@@ -18,6 +18,8 @@ from skked._validation import HasMethods, Interval, StrOptions
 
 LEAST_UNITS = 4
 """Hidden units that each superfeature of an additive student shall have, where the kind of network is automatic."""
+REHEARSED = 100
+"""Rows from which a rehearsal may say that it is dense; fewer show nothing clearly."""
 
 
 class ExplainingStudent(ExplainsItself, DistilledStudent):
@@ -95,30 +97,28 @@ class ExplainingStudent(ExplainsItself, DistilledStudent):
     def _temperatures(self):
         return self.temperature, self.explanation_temperature
 
-    def _chosen_architecture(self, layout, material, schedule, seed):
+    def _chosen_architecture(self, layout, problem, teaching, material, seed):
         student = copy.copy(self)
         if self._may_choose():
-            student.network = self._kind_of_network(layout, material, schedule, seed)
+            student.network = self._kind_of_network(layout, problem, teaching, material, seed)
         return student._architecture(*layout)
 
-    def _kind_of_network(self, layout, material, schedule, seed):
-        """ "heads" or "additive" where that is automatic: the budget decides, and with many rows a rehearsal."""
+    def _kind_of_network(self, layout, problem, teaching, material, seed):
+        """ "heads" or "additive" where that is automatic: the budget decides, then a rehearsal."""
         additive = self._architecture(*layout)
-        *_, n_rows, _ = layout
         if len(additive[0].inputs) == 1:
             return "heads"
-        if n_rows < MANY:
+        if len(problem) < REHEARSED:
             return "additive"
         from skked._students._rehearsal import learns_more
 
         student = copy.copy(self)
-        student.warm_start, student.network = False, "heads"
+        student.network = "heads"
         with stage("rehearsal"):
-            interact = learns_more(student, student._architecture(*layout), additive, material, schedule, seed)
+            dense = student._architecture(*layout)
+            interact = learns_more(student, dense, additive, problem, teaching, material, seed)
         if interact:
             self._say("columns of several superfeatures interact: a dense network with explanation heads")
-        else:
-            self._say("a dense network learned no more in a rehearsal: one sub-network per superfeature")
         return "heads" if interact else "additive"
 
     def _architecture(self, encoder, labels, n_outputs, n_rows, columns=None):

@@ -1,54 +1,105 @@
-"""Which of two networks learns more from many rows: both learn some of them for a while, and are judged by others."""
+"""Which of two networks learns more: both learn a part of the rows for a while, and are judged by the others."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from numbers import Integral
 
 import numpy as np
 
 from skked._forward import StudentNetwork
 from skked._progress import steps
+from skked._students._base import MANY
 
-ROWS = 20_000
-"""Rows that take part at most, one in five to judge by."""
-EPOCHS = 30
-CLEARLY = 1.64
-"""Standard errors by which the loss must be lower."""
+PARTS, ROWS, BATCHES = 5, 20_000, 20
+"""Parts of the rows, rows that take part at most, and batches of an epoch at least."""
 
 
-def learns_more(student, one, other, material, schedule, seed):
-    """Whether one network says the labels of held-out rows clearly better than another after a short training.
+@dataclass(frozen=True)
+class Terms:
+    """How long both learn, how many parts judge in turn, and by how many standard errors the loss must be lower."""
+
+    epochs: int
+    n_judges: int
+    clearly: float
+
+
+FEW, MANY_ROWS = Terms(60, PARTS, 2.5), Terms(30, 1, 1.64)
+
+
+def learns_more(student, one, other, problem, teaching, material, seed):
+    """Whether one network says the labels of rows that it did not see clearly better than another.
+
+    Where the user gave folds, these judge: groups of rows that the cross-fitting keeps together stay together.
 
     Parameters
     ----------
-    student : DistilledStudent
-        Trains both.
+    student : ExplainingStudent
+        With whose settings both train, without chimeras.
     one, other : (Architecture, int)
         Two networks, and the number of contributions that each gives.
+    problem : Problem
+    teaching : CrossFit
     material : Material
-    schedule : Schedule
-        Of the whole training.
+        Of all rows.
     seed : int
 
     Returns
     -------
     bool
-        Whether the loss of `one` is lower by more than :data:`CLEARLY` standard errors.
+        Whether the loss of `one` is lower by more standard errors than noise brings about.
     """
+    terms = MANY_ROWS if len(problem) >= MANY else FEW
+    order = np.random.RandomState(seed).permutation(len(problem))[:ROWS]
+    rows = np.sort(order)
+    part = np.empty(len(problem), dtype=int)
+    part[order] = np.minimum(np.arange(len(order)) // (len(order) // PARTS), PARTS - 1)
+    if not (teaching.in_sample or isinstance(student.cv, Integral)):
+        part = np.where(teaching.fold_of_row < 0, -1, teaching.fold_of_row % PARTS)
+    part, real = part[rows], material.real.take(rows)
+    judges = [part == number for number in np.unique(part[part >= 0])[: terms.n_judges]]
+    losses = [
+        _losses(student, *network, problem, material, real, judges, terms.epochs, seed)
+        for network in steps([other, one], 2)
+    ]
+    share = np.concatenate([real.hard_weight[judging] for judging in judges])
+    share, gain = share / share.sum(), losses[0] - losses[1]
+    mean = share @ gain
+    return bool(mean > terms.clearly * np.sqrt(share**2 @ (gain - mean) ** 2))
+
+
+def _losses(student, architecture, n_superfeatures, problem, material, real, judges, epochs, seed):
+    """Losses of the rows that judge, said by networks that trained on the others, side by side."""
     import torch
 
     from skked._torch._losses import divergence
+    from skked._torch._train import Part, train
 
-    order = np.random.RandomState(seed).permutation(len(material.real))[:ROWS]
-    judged, taught = (material.real.take(np.sort(rows)) for rows in np.split(order, [len(order) // 5]))
-    part = replace(material, real=taught, unlabelled=None, chimeric=None, validation=None)
-    epochs, batch_size = min(EPOCHS, schedule.max_iter), student._batch_size(len(taught))
-    schedule = replace(schedule, max_iter=epochs, batch_size=batch_size)
+    kind, n = material.scale.kind, len(judges)
+    temperatures = (1.0, 1.0) if kind == "identity" else student._temperatures()
+    parts = [Part(np.flatnonzero(~judging), np.arange(0)) for judging in judges]
+    n_rows = min(len(part.real) for part in parts)
+    schedule = student._schedule(problem, n_rows)
+    trained = train(
+        architecture,
+        material.base,
+        n_superfeatures,
+        real,
+        replace(
+            schedule,
+            max_iter=min(epochs, schedule.max_iter),
+            batch_size=min(schedule.batch_size, -(-n_rows // BATCHES)),
+        ),
+        kind=kind,
+        distillation_weight=[student.distillation_weight] * n,
+        explanation_weight=[min(1.0, student._explanation_weight())] * n,
+        temperature=temperatures[:1] * n,
+        explanation_temperature=temperatures[1:] * n,
+        seeds=[seed] * n,
+        parts=parts,
+        device=student.device,
+    )
     losses = []
-    for architecture, n_superfeatures in steps([other, one], 2):
-        trained = student._fit_network(architecture, n_superfeatures, part, schedule, seed)
-        network = StudentNetwork(architecture.inputs, trained.coefs, trained.intercepts, material.base, n_superfeatures)
-        score, labels = torch.as_tensor(network.score(judged.Z)), torch.as_tensor(judged.hard)
-        losses.append(divergence(score, labels, material.scale.kind).numpy())
-    gain = losses[0] - losses[1]
-    share = judged.hard_weight / judged.hard_weight.sum()
-    mean = share @ gain
-    return bool(mean > CLEARLY * np.sqrt(share**2 @ (gain - mean) ** 2))
+    for judging, weights in zip(judges, trained, strict=True):
+        network = StudentNetwork(architecture.inputs, weights.coefs, weights.intercepts, material.base, n_superfeatures)
+        score = torch.as_tensor(network.score(real.Z[judging]))
+        losses.append(divergence(score, torch.as_tensor(real.hard[judging]), kind).numpy())
+    return np.concatenate(losses)

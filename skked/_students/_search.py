@@ -166,8 +166,7 @@ class Search:
         if choosing:
             first = choosing[0]
             layout = self.encoder, labels, len(material.base), len(self.problem), self._columns(first, labels)
-            schedule = first._schedule(self.problem, len(material.rows))
-            kind = first._kind_of_network(layout, material, schedule, self.seed)
+            kind = first._kind_of_network(layout, self.problem, self.teaching, material, self.seed)
         for student in open_kind:
             student.set_params(network=kind if student in choosing else "additive")
 
