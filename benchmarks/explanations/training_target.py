@@ -77,6 +77,7 @@ def measure(folder, name, seed):
             student = ked(
                 teacher,
                 superfeatures=labels,
+                network="additive",
                 explainer=explainer,
                 n_explanations=n_explanations,
                 chimeric=False,

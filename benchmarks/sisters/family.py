@@ -43,9 +43,9 @@ def students(teacher, labels, seed, memory):
         "plain": skked.KDClassifier(distillation_weight=0.0, **taught),
         "KD": skked.KDClassifier(**taught),
         "KD + chimeras": skked.KDClassifier(chimeric="auto", superfeatures=labels, **taught),
-        "KED": skked.KEDClassifier(**grouped),
+        "KED": skked.KEDClassifier(network="additive", **grouped),
         "KED, heads": skked.KEDClassifier(network="heads", **grouped),
-        "E²KD": skked.E2KDClassifier(**grouped),
+        "E²KD": skked.E2KDClassifier(network="additive", **grouped),
         "XDistillation": skked.XDistillationClassifier(**grouped),
         "generations": skked.GenerationsClassifier(**own),
     }
