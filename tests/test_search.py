@@ -92,7 +92,7 @@ def test_interactions_across_superfeatures_call_for_a_dense_student():
     assert dense > additive + 0.2
 
 
-@pytest.mark.parametrize(("n_rows", "kind"), [(5000, "heads"), (99, "additive")])
+@pytest.mark.parametrize(("n_rows", "kind"), [(5000, "heads"), (49, "additive")])
 def test_candidates_whose_kind_is_automatic_are_scored_as_what_is_trained(n_rows, kind):
     rng = np.random.RandomState(0)
     X = np.repeat(rng.randn(n_rows, 2), 2, axis=1)

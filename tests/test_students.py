@@ -123,7 +123,7 @@ def test_students_of_one_budget_have_one_size(cancer, max_parameters, n_superfea
     ],
 )
 def test_superfeatures_share_a_network_where_the_budget_leaves_them_few_units(settings, additive):
-    X, y = (values[::2] for values in load_iris(return_X_y=True))  # too few rows for a rehearsal
+    X, y = (values[::4] for values in load_iris(return_X_y=True))  # too few rows for a rehearsal
     common = {"max_iter": 1, "chimeric": False, "max_features": None, "cv": 2, "random_state": 0}
     student = KEDClassifier(DecisionTreeClassifier(), superfeatures=[0, 0, 1, 1], **common, **settings).fit(X, y)
     assert student.network_.is_additive is additive
@@ -145,7 +145,7 @@ def _crossing(n_rows, rng, share):
         (5000, 0.0, {}, True),
         (300, 1.0, {}, False),
         (300, 0.0, {}, True),
-        (99, 1.0, {}, True),
+        (49, 1.0, {}, True),
         (5000, 1.0, {"network": "additive"}, True),
         (5000, 1.0, {"hidden_layer_sizes": 8}, True),
     ],

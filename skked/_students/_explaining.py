@@ -18,7 +18,7 @@ from skked._validation import HasMethods, Interval, StrOptions
 
 LEAST_UNITS = 4
 """Hidden units that each superfeature of an additive student shall have, where the kind of network is automatic."""
-REHEARSED = 100
+REHEARSED = 50
 """Rows from which a rehearsal may say that it is dense; fewer show nothing clearly."""
 
 

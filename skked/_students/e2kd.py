@@ -79,7 +79,7 @@ class E2KDClassifier(AttributedStudent, StudentClassifier):
         exact Shapley values. Or a dense network with one explanation head per superfeature on a shared hidden layer:
         the heads add up to the score, but each may look at every column. "auto" takes sub-networks if no explanation
         is taught. Else it takes heads if the budget does not pay for 4 hidden units in each sub-network, or if in a
-        rehearsal, a short training on some of 100 rows or more, they predict the others clearly better: by more than
+        rehearsal, a short training on some of 50 rows or more, they predict the others clearly better: by more than
         2.5 standard errors of the loss, with 5,000 rows or more by 1.64. ``network_.is_additive`` says which.
         Not read if `explanation` is "gradient".
     hidden_layer_sizes : int, array-like of int or None, default=None

@@ -67,7 +67,7 @@ class KEDClassifier(ExplainingStudent, StudentClassifier):
         exact Shapley values. Or a dense network with one explanation head per superfeature on a shared hidden layer:
         the heads add up to the score, but each may look at every column. "auto" takes sub-networks if no explanation
         is taught. Else it takes heads if the budget does not pay for 4 hidden units in each sub-network, or if in a
-        rehearsal, a short training on some of 100 rows or more, they predict the others clearly better: by more than
+        rehearsal, a short training on some of 50 rows or more, they predict the others clearly better: by more than
         2.5 standard errors of the loss, with 5,000 rows or more by 1.64. ``network_.is_additive`` says which.
     max_features : "auto", int, float in (0, 1] or None, default="auto"
         Encoded columns that the student reads: so many, or this share of them, at least one per superfeature; None is
@@ -308,7 +308,7 @@ class KEDRegressor(ExplainingStudent, StudentRegressor):
         exact Shapley values. Or a dense network with one explanation head per superfeature on a shared hidden layer:
         the heads add up to the score, but each may look at every column. "auto" takes sub-networks if no explanation
         is taught. Else it takes heads if the budget does not pay for 4 hidden units in each sub-network, or if in a
-        rehearsal, a short training on some of 100 rows or more, they predict the others clearly better: by more than
+        rehearsal, a short training on some of 50 rows or more, they predict the others clearly better: by more than
         2.5 standard errors of the loss, with 5,000 rows or more by 1.64. ``network_.is_additive`` says which.
     max_features : "auto", int, float in (0, 1] or None, default="auto"
         Encoded columns that the student reads: so many, or this share of them, at least one per superfeature; None is
