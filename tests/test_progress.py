@@ -63,6 +63,9 @@ class Diary:
         return [line[1:] for line in self.lines if line[0] == 1]
 
 
+STAGES = [("teachers", 4), ("superfeatures", 0), ("explanations", 4), ("rehearsal", 2), ("epochs", 5)]
+
+
 def student(**parameters):
     return KEDClassifier(TEACHER, superfeatures=3, cv=3, **SMALL).set_params(**parameters)
 
@@ -76,13 +79,7 @@ def test_stages_and_steps_are_tasks():
     diary = Diary()
     student(chimeric=True).set_callbacks(diary).fit(X, Y)
     lines = diary.lines
-    assert diary.stages() == [
-        ("teachers", 4),
-        ("superfeatures", 0),
-        ("explanations", 4),
-        ("rehearsal", 2),
-        ("epochs", 5),
-    ]
+    assert diary.stages() == STAGES
     assert lines[:2] == ["setup", (0, "fit", 6)]
     assert lines[-2:] == [("fit", "end"), "teardown"]
     assert sum(line == (2, "epochs", 0) for line in lines) == 5
@@ -124,6 +121,15 @@ def test_sisters_are_followed(estimator):
 
 
 @needs_callbacks
+def test_a_search_shows_its_last_stage_however_many_layouts_rehearse():
+    diary = Diary()
+    grid = {"alpha": [0.05, 0.1, 0.15, 0.2, 0.25, 0.3]}
+    KEDClassifierCV(TEACHER, param_grid=grid, cv=3, **SMALL).set_callbacks(diary).fit(X, Y)
+    assert ("rehearsals", 6) in diary.stages()
+    assert diary.stages()[-1] == ("epochs", 5)
+
+
+@needs_callbacks
 def test_images_are_followed_but_not_their_teacher():
     images, labels = load_digits(return_X_y=True)
     diary = Diary()
@@ -138,13 +144,7 @@ def test_images_are_followed_but_not_their_teacher():
 def test_a_fit_inside_a_fit_is_not_followed():
     diary = Diary()
     student(teacher=student()).set_callbacks(diary).fit(X, Y)
-    assert diary.stages() == [
-        ("teachers", 4),
-        ("superfeatures", 0),
-        ("explanations", 4),
-        ("rehearsal", 2),
-        ("epochs", 5),
-    ]
+    assert diary.stages() == STAGES
 
 
 @needs_callbacks

@@ -264,7 +264,6 @@ class DistilledStudent(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         """Weights that minimise the method's loss on the material."""
         from skked._torch._train import train
 
-        temperatures = (1.0, 1.0) if material.scale.kind == "identity" else self._temperatures()
         (trained,) = train(
             architecture,
             material.base,
@@ -272,10 +271,7 @@ class DistilledStudent(TransformerMixin, CallbackSupportMixin, BaseEstimator):
             material.rows,
             schedule,
             kind=material.scale.kind,
-            distillation_weight=[self.distillation_weight],
-            explanation_weight=[self._explanation_weight()],
-            temperature=temperatures[:1],
-            explanation_temperature=temperatures[1:],
+            **{name: [value] for name, value in self._loss_weights(material.scale.kind).items()},
             seeds=[seed],
             chimeric=material.chimeras(CHIMERAS_PER_ROW),
             chimeras_per_row=CHIMERAS_PER_ROW,
@@ -328,6 +324,16 @@ class DistilledStudent(TransformerMixin, CallbackSupportMixin, BaseEstimator):
 
     def _explanation_weight(self):
         return 0.0
+
+    def _loss_weights(self, kind):
+        """λ, μ, T and τ by the names that the training takes; numbers have no temperatures."""
+        temperature, explanation_temperature = (1.0, 1.0) if kind == "identity" else self._temperatures()
+        return {
+            "distillation_weight": self.distillation_weight,
+            "explanation_weight": self._explanation_weight(),
+            "temperature": temperature,
+            "explanation_temperature": explanation_temperature,
+        }
 
     def _temperatures(self):
         return self.temperature, 1.0

@@ -14,6 +14,7 @@ from skked._students._base import DistilledStudent, Grouping
 from skked._students._contributions import ExplainsItself
 from skked._students._heads import read_out
 from skked._students._html import explanations_box, superfeatures_box
+from skked._students._rehearsal import learns_more
 from skked._validation import HasMethods, Interval, StrOptions
 
 LEAST_UNITS = 4
@@ -110,8 +111,6 @@ class ExplainingStudent(ExplainsItself, DistilledStudent):
             return "heads"
         if len(problem) < REHEARSED:
             return "additive"
-        from skked._students._rehearsal import learns_more
-
         student = copy.copy(self)
         student.network = "heads"
         with stage("rehearsal"):

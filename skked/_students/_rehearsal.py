@@ -50,9 +50,10 @@ def learns_more(student, one, other, problem, teaching, material, seed):
     terms = MANY_ROWS if len(problem) >= MANY else FEW
     order = np.random.RandomState(seed).permutation(len(problem))[:ROWS]
     rows = np.sort(order)
-    part = np.empty(len(problem), dtype=int)
-    part[order] = np.minimum(np.arange(len(order)) // (len(order) // PARTS), PARTS - 1)
-    if not (teaching.in_sample or isinstance(student.cv, Integral)):
+    if teaching.in_sample or isinstance(student.cv, Integral):
+        part = np.empty(len(problem), dtype=int)
+        part[order] = np.minimum(np.arange(len(order)) // (len(order) // PARTS), PARTS - 1)
+    else:
         part = np.where(teaching.fold_of_row < 0, -1, teaching.fold_of_row % PARTS)
     part, real = part[rows], material.real.take(rows)
     judges = [part == number for number in np.unique(part[part >= 0])[: terms.n_judges]]
@@ -74,7 +75,8 @@ def _losses(student, architecture, n_superfeatures, problem, material, real, jud
     from skked._torch._train import Part, train
 
     kind, n = material.scale.kind, len(judges)
-    temperatures = (1.0, 1.0) if kind == "identity" else student._temperatures()
+    weights = student._loss_weights(kind)
+    weights["explanation_weight"] = min(1.0, weights["explanation_weight"])  # E2KD's may be larger
     parts = [Part(np.flatnonzero(~judging), np.arange(0)) for judging in judges]
     n_rows = min(len(part.real) for part in parts)
     schedule = student._schedule(problem, n_rows)
@@ -89,17 +91,14 @@ def _losses(student, architecture, n_superfeatures, problem, material, real, jud
             batch_size=min(schedule.batch_size, -(-n_rows // BATCHES)),
         ),
         kind=kind,
-        distillation_weight=[student.distillation_weight] * n,
-        explanation_weight=[min(1.0, student._explanation_weight())] * n,
-        temperature=temperatures[:1] * n,
-        explanation_temperature=temperatures[1:] * n,
+        **{name: [value] * n for name, value in weights.items()},
         seeds=[seed] * n,
         parts=parts,
         device=student.device,
     )
     losses = []
-    for judging, weights in zip(judges, trained, strict=True):
-        network = StudentNetwork(architecture.inputs, weights.coefs, weights.intercepts, material.base, n_superfeatures)
+    for judging, own in zip(judges, trained, strict=True):
+        network = StudentNetwork(architecture.inputs, own.coefs, own.intercepts, material.base, n_superfeatures)
         score = torch.as_tensor(network.score(real.Z[judging]))
         losses.append(divergence(score, torch.as_tensor(real.hard[judging]), kind).numpy())
     return np.concatenate(losses)

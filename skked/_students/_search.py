@@ -113,10 +113,13 @@ class Search:
             parts = materials[id(curricula[narrow[0]])]
             with stage("choice of columns"):
                 self.worth = [column_worth(part, seed=self.seed, device=device) for part in steps(parts, len(parts))]
-        for run in runs:
-            material = materials[id(curricula[run[0]])][0]
-            self._settle([students[i] for i in run], groupings[run[0]].labels, material)
-        runs = _runs(students, curricula)
+        undecided = [run for run in runs if students[run[0]].network == "auto"]
+        if undecided:
+            with stage("rehearsals"):
+                for run in steps(undecided, len(undecided)):
+                    material = materials[id(curricula[run[0]])][0]
+                    self._settle([students[i] for i in run], groupings[run[0]].labels, material)
+            runs = _runs(students, curricula)
         number_of = {key: number for number, key in enumerate(materials)}
         items = [
             ([students[i] for i in run], groupings[run[0]].labels, number_of[id(curricula[run[0]])]) for run in runs
@@ -161,13 +164,12 @@ class Search:
 
     def _settle(self, students, labels, material):
         """Give students of one layout whose network is automatic the kind that they are scored and trained with."""
-        open_kind = [student for student in students if student.network == "auto"]
-        choosing = [student for student in open_kind if student._may_choose()]
+        choosing = [student for student in students if student._may_choose()]
         if choosing:
             first = choosing[0]
             layout = self.encoder, labels, len(material.base), len(self.problem), self._columns(first, labels)
             kind = first._kind_of_network(layout, self.problem, self.teaching, material, self.seed)
-        for student in open_kind:
+        for student in students:
             student.set_params(network=kind if student in choosing else "additive")
 
     def _run(self, all_materials, students, labels, number):
@@ -205,9 +207,7 @@ class Search:
             real = own if real is None else stacked(real, own)
             chimeras = mixed if chimeras is None else stacked(chimeras, mixed)
         seeds = np.random.RandomState(self.seed).randint(np.iinfo(np.int32).max, size=len(parts))
-        loss = {name: [getattr(s, name, 1.0) for s in students for _ in parts] for name in LOSS_PARAMETERS}
-        if material.scale.kind == "identity":
-            loss["temperature"] = loss["explanation_temperature"] = [1.0] * len(loss["temperature"])
+        weights = [student._loss_weights(material.scale.kind) for student in students for _ in parts]
         n_rows = min(len(part.real) for part in parts)
         trained = train(
             architecture,
@@ -216,7 +216,7 @@ class Search:
             real,
             Schedule(min(epochs, first.max_iter), batch_size, first.learning_rate_init, first._weight_decay(n_rows)),
             kind=material.scale.kind,
-            **loss,
+            **{name: [each[name] for each in weights] for name in LOSS_PARAMETERS},
             seeds=[int(seed) for _ in students for seed in seeds],
             chimeric=chimeras,
             chimeras_per_row=per_row,

@@ -83,7 +83,7 @@ class SearchedStudent(ExplainingStudent):
     network, distillation_weight, explanation_weight = "heads", 1.0, 1.0
     early_stopping, warm_start, hidden_layer_sizes = False, False, None
     within_class = False
-    _n_stages = 10
+    _n_stages = 11
 
     def _candidates(self, problem):
         """Points of the grid, and a student for each."""
