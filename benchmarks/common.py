@@ -96,6 +96,13 @@ def _version(package):
         return None
 
 
+def spread(values):
+    """Mean ± standard deviation as a cell of a table; a single value by itself, and a dash for none."""
+    if len(values) < 2:
+        return f"{values[0]:.1f}" if len(values) else "–"
+    return f"{np.mean(values):.1f} ± {np.std(values, ddof=1):.1f}"
+
+
 def mean_and_interval(values):
     """Mean of paired differences and its 95 % interval by Student's t."""
     from scipy import stats

@@ -19,7 +19,16 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 import skked
-from benchmarks.common import RESULTS, data_folder, mean_and_interval, read_table, split, table_parser, write_results
+from benchmarks.common import (
+    RESULTS,
+    data_folder,
+    mean_and_interval,
+    read_table,
+    split,
+    spread,
+    table_parser,
+    write_results,
+)
 
 SETTINGS = {"temperature": 10.0, "max_iter": 100, "batch_size": 100, "alpha": 0.0, "learning_rate_init": 0.002}
 N_TEST, PARAMETERS, TEACHER_PARAMETERS = 2000, 16_330, 238_510
@@ -78,16 +87,10 @@ def render(rows):
     for n_rows, kind in product(sorted({row["n_train"] for row in rows}), TEACHERS):
         some = [row["students"] for row in rows if (row["n_train"], row["teacher"]) == (n_rows, kind)]
         scores = {name: [100 * row[name]["accuracy"] for row in some if name in row] for name in names}
-        cells = [_spread(values) for values in scores.values()]
+        cells = [spread(values) for values in scores.values()]
         lead = _lead(np.subtract(scores["KED"], scores["KD"]))
         lines.append(f"| {n_rows:,}, {kind} | {len(some)} | " + " | ".join(cells) + f" | {lead} |")
     return "\n".join(lines)
-
-
-def _spread(values):
-    if len(values) < 2:
-        return f"{values[0]:.1f}" if values else "–"
-    return f"{np.mean(values):.1f} ± {np.std(values, ddof=1):.1f}"
 
 
 def _lead(ahead):

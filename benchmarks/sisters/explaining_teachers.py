@@ -7,12 +7,20 @@ the file.
 
 import json
 
-import numpy as np
 import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 import skked
-from benchmarks.common import RESULTS, data_folder, mean_and_interval, read_table, split, table_parser, write_results
+from benchmarks.common import (
+    RESULTS,
+    data_folder,
+    mean_and_interval,
+    read_table,
+    split,
+    spread,
+    table_parser,
+    write_results,
+)
 
 TABLES = ("spambase", "satimage", "covtype_15k", "mice_protein", "higgs_7k", "california_housing")
 N_TRAIN, N_TEST, SEEDS = 500, 2000, range(2)
@@ -72,7 +80,7 @@ def render(document):
     for name, part in frame.groupby("table", sort=False):
         unit = "R²" if part["task"].iloc[0] == "regression" else "nats"
         gap = part.loc[part["model"] == "T1 boosting", "additive_gap"].astype(float)
-        cells = [_spread(part.loc[part["model"] == model, "score"]) for model in MODELS]
+        cells = [spread(100 * part.loc[part["model"] == model, "score"].to_numpy()) for model in MODELS]
         count = f"{part['n_superfeatures'].min()} to {part['n_superfeatures'].max()}"
         lines.append(f"| {name} | {count} | {gap.mean():+.3f} {unit} | {' | '.join(cells)} |")
     lines += ["", "| points, paired over sets and seeds | mean | 95 % interval |", "|---|---|---|"]
@@ -93,11 +101,6 @@ def summary(rows):
     names = ("mean", "low", "high")
     gaps = {f"{MODELS[one]} - {MODELS[other]}": mean_and_interval(scores[one] - scores[other]) for one, other in pairs}
     return {label: dict(zip(names, gap, strict=True)) for label, gap in gaps.items()}
-
-
-def _spread(values):
-    values = 100 * np.asarray(values)
-    return f"{values.mean():.1f} ± {values.std(ddof=1):.1f}"
 
 
 def main():

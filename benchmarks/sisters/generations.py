@@ -14,7 +14,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.model_selection import train_test_split
 
 import skked
-from benchmarks.common import RESULTS, data_folder, mean_and_interval, read_table, table_parser, write_results
+from benchmarks.common import RESULTS, data_folder, mean_and_interval, read_table, spread, table_parser, write_results
 
 ROWS = {"letter": 2000, "mfeat": 1000, "digits": 800, "mice_protein": 700}
 SEEDS = range(5)
@@ -88,18 +88,13 @@ def render(document):
     heads = " | ".join(["patriarch", *(f"generation {m}" for m in range(1, n))])
     lines = [f"| set (rows to train) | chain | {heads} | chosen on held-out rows | ensemble |", "|---" * (n + 4) + "|"]
     for (name, label), part in frame.groupby(["table", "patriarch"], sort=False):
-        cells = [_spread(values) for values in np.array(part["accuracy"].tolist()).T]
-        cells += [_spread(part["best"]), _spread(part["ensemble"])]
+        cells = [spread(100 * values) for values in np.array(part["accuracy"].tolist()).T]
+        cells += [spread(100 * part["best"].to_numpy()), spread(100 * part["ensemble"].to_numpy())]
         lines.append(f"| {name} ({part['n_train'].iloc[0]:,}) | {label} | {' | '.join(cells)} |")
     lines += ["", "| points of accuracy, paired over sets and seeds | mean | 95 % interval |", "|---|---|---|"]
     for name, gap in document["settings"]["differences"].items():
         lines.append(f"| {name} | {gap['mean']:+.2f} | {gap['low']:+.2f} to {gap['high']:+.2f} |")
     return "\n".join(lines)
-
-
-def _spread(values):
-    values = 100 * np.asarray(values)
-    return f"{values.mean():.1f} ± {values.std(ddof=1):.1f}"
 
 
 def main():

@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import skked
-from benchmarks.common import RESULTS, data_folder, read_table, split, table_parser, write_results
+from benchmarks.common import RESULTS, data_folder, read_table, split, spread, table_parser, write_results
 
 TABLES = {"adult": 1, "credit_g": 5, "mfeat": 5, "satimage": 1, "nycflights": 1, "california_housing": 1}
 MAX_PARAMETERS = 2000
@@ -97,23 +97,22 @@ def render(document):
     ]
     for name, group in rows.groupby("table", sort=False):
         by_model = group.groupby("model")
-        cells = [_spread(by_model.get_group(model)["quality"]) for model in ("teacher", "KED", "KD", "plain", "linear")]
+        cells = [
+            spread(by_model.get_group(model)["quality"].to_numpy())
+            for model in ("teacher", "KED", "KD", "plain", "linear")
+        ]
         ked, teacher = by_model.get_group("KED"), by_model.get_group("teacher")
         measure = "R²" if group["task"].iloc[0] == "regression" else "accuracy"
         lines.append(
             f"| {name} ({group['n_train'].iloc[0]:,}) | {measure} | "
             + " | ".join(cells)
-            + f" | {_spread(100 * ked['agreement'])} | {_kilobytes(ked)} | {_kilobytes(teacher)} |"
+            + f" | {spread(100 * ked['agreement'].to_numpy())} | {_kilobytes(ked)} | {_kilobytes(teacher)} |"
         )
     return "\n".join(lines)
 
 
 def _kilobytes(rows):
     return f"{rows['bytes'].mean() / 1000:,.0f}"
-
-
-def _spread(values):
-    return f"{values.mean():.1f}" if len(values) == 1 else f"{values.mean():.1f} ± {values.std():.1f}"
 
 
 def main():
