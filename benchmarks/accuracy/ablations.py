@@ -46,6 +46,7 @@ VARIANTS = {
     "alpha = 0": {"alpha": 0.0},
     "alpha = 0.5": {"alpha": 0.5},
     "learning rate 0.003": {"learning_rate_init": 0.003},
+    "additive": {"network": "additive"},
     "heads": {"network": "heads"},
 }
 OF_CLASSIFIERS = ("T = 3", "T = 10", "τ = 1", "τ = 10", "chimeras: within the class")
