@@ -26,6 +26,7 @@ __all__ = [
     "all_or_nothing",
     "is_whole_number",
     "optional_import",
+    "split_pairs",
     "validate_params",
 ]
 
@@ -52,6 +53,19 @@ def all_or_nothing(estimator):
 def is_whole_number(value):
     """Whether a value is an integer, Python's or numpy's, and no truth value."""
     return isinstance(value, Integral) and not isinstance(value, (bool, np.bool_))
+
+
+def split_pairs(cv, X, y):
+    """The (train, test) pairs of a splitter, which has X and y alone to go by; anything else as it is."""
+    if not hasattr(cv, "get_n_splits"):
+        return cv
+    try:
+        return list(cv.split(X, y))
+    except ValueError as error:
+        raise ValueError(
+            f"Expected cv to split the rows by X and y alone, but {cv!r} says: {error} Where rows belong together, pass "
+            "the pairs of row numbers themselves, such as cv=list(GroupKFold(5).split(X, groups=groups))."
+        ) from error
 
 
 def optional_import(module, *, extra, purpose):

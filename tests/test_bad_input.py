@@ -21,7 +21,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.cluster import DBSCAN, FeatureAgglomeration
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import KFold
+from sklearn.model_selection import GroupKFold, KFold
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils.validation import check_is_fitted
 
@@ -521,6 +521,7 @@ for _name, _cv, _message in (
     ("nothing-to-test", [(np.arange(3), np.arange(0))], "row numbers from 0 to 23"),
     ("tests-what-it-trains-on", [(ALL_ROWS, ALL_ROWS[:5])], "both sides.*cv=None"),
     ("more-folds-than-rows", KFold(99), "n_splits=99 greater than the number of samples"),
+    ("splitter-of-groups", GroupKFold(3), "'groups' parameter should not be None.*pairs of row numbers"),
 ):
     refuse_fit(f"cv-{_name}", ValueError, _message, students=EXPLAINING, cv=_cv)
 refuse_fit(

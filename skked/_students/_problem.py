@@ -21,6 +21,7 @@ from skked._table import (
     split_strata,
     take_rows,
 )
+from skked._validation import split_pairs
 
 _LARGEST_TARGET = 1e30
 # Half ranges, as shares of the size: what single precision may lose, and rounding errors of a constant.
@@ -158,8 +159,7 @@ def _splits(cv, X, y):
     """The splits of a splitter or iterable as a list; numbers and None as they are."""
     if cv is None or isinstance(cv, (bool, int, np.integer)):
         return cv
-    pairs = cv.split(X, y) if hasattr(cv, "split") else cv
-    splits = [_check_split(split, len(y)) for split in pairs]
+    splits = [_check_split(split, len(y)) for split in split_pairs(cv, X, y)]
     if not splits:
         raise ValueError("Expected cv to give at least one split, got none. Use cv=None for a teacher of all rows.")
     return splits

@@ -17,7 +17,7 @@ from skked._progress import parallel_steps
 from skked._table import take_rows
 from skked._teachers._calibration import calibrate
 from skked._teachers._scores import TeacherScores
-from skked._validation import is_whole_number
+from skked._validation import is_whole_number, split_pairs
 
 IN_SAMPLE = -1
 # Rows are repeated in place of weights up to this many in all.
@@ -261,7 +261,7 @@ def _splits(cv, X, y, classes, rng):
             raise ValueError(f"cv={cv} folds; expected at least 2, or None for scores in sample.")
         fold = _deal(y if classes is not None else np.zeros(len(y)), int(cv), rng, keep_single=classes is not None)
         return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(fold.max() + 1)]
-    pairs = cv.split(X, y) if hasattr(cv, "get_n_splits") else cv
+    pairs = split_pairs(cv, X, y)
     if not np.iterable(pairs) or isinstance(pairs, str):
         raise ValueError(f"cv={cv!r}; expected an integer, a splitter, an iterable of (train, test), None or False.")
     return [(_row_numbers(train), _row_numbers(test)) for train, test in pairs]
