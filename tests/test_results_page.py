@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from benchmarks.accuracy.summary import blocks, differences, interval, of_teacher, read
+from benchmarks.accuracy.summary import blocks, boosted, differences, interval, read
 from benchmarks.sisters.family import render as render_family
 
 
@@ -16,7 +16,7 @@ def test_page_shows_what_was_measured():
 
 def test_readme_quotes_the_same_runs():
     root = Path(__file__).parents[1]
-    scores, facts = of_teacher("boosting", *read(root / "benchmarks" / "results" / "accuracy.jsonl"))
+    scores, facts = boosted(*read(root / "benchmarks" / "results" / "accuracy.jsonl"))
     ahead = differences(scores, "CV")
     low, high = interval(ahead)
     readme = " ".join((root / "README.md").read_text(encoding="utf-8").split())

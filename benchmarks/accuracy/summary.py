@@ -26,6 +26,8 @@ TIE = 0.25
 """Points within which two students are said to tie."""
 CLEAR = 0.5
 """Points by which a student that is clearly ahead or behind must be so beyond the noise of the splits."""
+TINY = 2000
+"""Parameters of a student that is called tiny, at most."""
 
 
 def read_runs(path):
@@ -51,9 +53,15 @@ def cells_of(scores, lines):
     return scores[STUDENTS].groupby(CELL).mean(), facts.assign(runs=scores.groupby(CELL).size())
 
 
-def of_teacher(kind, *tables):
-    """The cells of one kind of teacher."""
-    return (table.xs(kind, level="teacher", drop_level=False) for table in tables)
+def boosted(*tables, large=False):
+    """The cells of the boosted teacher whose students are tiny, which the means are over; or of those that are not."""
+    return (
+        table[(table.index.get_level_values("teacher") == "boosting") & (_is_large(table) == large)] for table in tables
+    )
+
+
+def _is_large(table):
+    return table.index.get_level_values("budget") > TINY
 
 
 def differences(scores, model, baseline="KD"):
@@ -227,10 +235,12 @@ def render(path):
     """All tables as Markdown."""
     runs, lines = read_runs(path)
     everything = cells_of(runs, lines)
-    runs, scores, facts = of_teacher("boosting", runs, *everything)
+    large = list(boosted(runs, *everything, large=True))
+    runs, scores, facts = boosted(runs, *everything)
     parts = [compared(runs, scores, facts), beside_outsiders(runs), retention(scores, facts), by_table(runs, facts)]
     others = [table[table.index.get_level_values("teacher") != "boosting"] for table in everything]
-    return "\n\n".join([*parts, by_teacher(*others)] if len(others[0]) else parts)
+    parts += [table(*some) for table, some in ((by_teacher, others), (compared, large)) if len(some[0])]
+    return "\n\n".join(parts)
 
 
 def blocks(path):
@@ -259,7 +269,7 @@ def main():
         before, rest = page.read_text().split(begin)
         page.write_text(before + begin + "\n" + text + "\n\n" + end + rest.split(end)[1])
     runs, lines = read_runs(options.file)
-    runs, scores, _ = of_teacher("boosting", runs, *cells_of(runs, lines))
+    runs, scores, _ = boosted(runs, *cells_of(runs, lines))
     draw(scores, DOCS / "results-accuracy.svg")
     draw_profile(runs, DOCS / "results-profile.svg")
 
