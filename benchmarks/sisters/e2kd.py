@@ -22,7 +22,7 @@ from benchmarks.common import RESULTS, data_folder, mean_and_interval, read_tabl
 PLANTED = {"n_teacher": 3000, "n_student": 200, "n_test": 2000, "seeds": list(range(10))}
 TABLES = ["adult", "credit_g", "spambase", "satimage", "higgs_7k", "mice_protein"]
 FEW = {"n_train": 200, "n_test": 2000, "seeds": list(range(100, 103))}
-STUDENT = {"max_parameters": 500, "max_iter": 100, "distillation_weight": 1.0}
+STUDENT = {"max_parameters": 500, "max_iter": 100, "distillation_weight": 1.0, "network": "additive"}
 GROUPS = [0, 0, 1, 1, 2, 3]
 WEIGHTS = {"gradient": (1.0, 5.0), "superfeatures": (0.2, 1.0, 5.0)}
 
@@ -68,10 +68,12 @@ def table_rows(folder, name, seed, memory):
     """Accuracy and agreement, in percent, of students of one table taught by boosting."""
     X, y, _ = read_table(folder, name)
     train, test = split(name, len(X), n_train=FEW["n_train"], n_test=min(FEW["n_test"], len(X) // 2), seed=seed)
-    common = {"random_state": seed, "memory": memory, "max_parameters": STUDENT["max_parameters"], "max_iter": 100}
+    common = {name: STUDENT[name] for name in ("max_parameters", "max_iter")} | {"random_state": seed, "memory": memory}
     students = {"dense KD": skked.KDClassifier(**common)}
     for weight in (0.0, *WEIGHTS["superfeatures"]):
-        students[f"e2KD, {weight:g}"] = skked.E2KDClassifier(explanation_weight=weight, **common)
+        students[f"e2KD, {weight:g}"] = skked.E2KDClassifier(
+            explanation_weight=weight, network=STUDENT["network"], **common
+        )
     rows = []
     for label, student in students.items():
         student.fit(X.iloc[train], y[train])
