@@ -24,7 +24,14 @@ N_TRAIN, BUDGET = 300, 500
 VARIANTS = {
     "superfeatures: the table's own": "natural",
     "superfeatures: random, as many": "random",
+    "superfeatures: by correlation": {"superfeatures": skked.SuperfeatureClustering(affinity="spearman")},
     "superfeatures: by interaction": {"superfeatures": skked.SuperfeatureClustering(affinity="interaction")},
+    "superfeatures: Louvain's communities of interaction": {
+        "superfeatures": skked.SuperfeatureClustering(method="louvain", affinity="interaction")
+    },
+    "superfeatures: complete linkage": {"superfeatures": skked.SuperfeatureClustering(linkage="complete")},
+    "superfeatures: 2": {"superfeatures": 2},
+    "superfeatures: 8": {"superfeatures": 8},
     "one per column": "columns",
     "no cross-fitting": {"cv": None},
     "λ = 0": {"distillation_weight": 0.0},
@@ -43,6 +50,7 @@ VARIANTS = {
     "chimeras: all parts from other rows": {"swap": 1.0},
     "chimeras: within the class": {"within_class": True},
     "additive teacher, its own explanations": {"explainer": "additive"},
+    "additive teacher, μ = 0": {"explainer": "additive", "explanation_weight": 0.0},
     "alpha = 0": {"alpha": 0.0},
     "alpha = 0.5": {"alpha": 0.5},
     "learning rate 0.003": {"learning_rate_init": 0.003},
