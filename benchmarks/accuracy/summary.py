@@ -104,7 +104,8 @@ def compared(runs, scores, facts):
         "| clearly ahead, behind | worst cell |"
     ]
     lines.append("|---" * 9 + "|")
-    settings = [(rows, budget) for rows, budget in scores.groupby(["rows", "budget"]).groups] + [("all", "all")]
+    settings = list(scores.groupby(["rows", "budget"]).groups)
+    settings += [("all", "all")] if len(settings) > 1 else []
     for rows, budget in settings:
         some, of_some = (
             table if rows == "all" else table.xs((rows, budget), level=("rows", "budget"), drop_level=False)
