@@ -68,7 +68,7 @@ def table_rows(folder, name, seed, memory):
     """Accuracy and agreement, in percent, of students of one table taught by boosting."""
     X, y, _ = read_table(folder, name)
     train, test = split(name, len(X), n_train=FEW["n_train"], n_test=min(FEW["n_test"], len(X) // 2), seed=seed)
-    common = {name: STUDENT[name] for name in ("max_parameters", "max_iter")} | {"random_state": seed, "memory": memory}
+    common = {key: STUDENT[key] for key in ("max_parameters", "max_iter")} | {"random_state": seed, "memory": memory}
     students = {"dense KD": skked.KDClassifier(**common)}
     for weight in (0.0, *WEIGHTS["superfeatures"]):
         students[f"e2KD, {weight:g}"] = skked.E2KDClassifier(
