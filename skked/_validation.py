@@ -63,8 +63,8 @@ def split_pairs(cv, X, y):
         return list(cv.split(X, y))
     except ValueError as error:
         raise ValueError(
-            f"Expected cv to split the rows by X and y alone, but {cv!r} says: {error} Where rows belong together, pass "
-            "the pairs of row numbers themselves, such as cv=list(GroupKFold(5).split(X, groups=groups))."
+            f"Expected cv to split the rows by X and y alone, but {cv!r} says: {error} Where rows belong together, "
+            "pass the pairs of row numbers themselves, such as cv=list(GroupKFold(5).split(X, groups=groups))."
         ) from error
 
 
