@@ -33,7 +33,6 @@ from benchmarks.common import (
 SETTINGS = {"temperature": 10.0, "max_iter": 100, "batch_size": 100, "alpha": 0.0, "learning_rate_init": 0.002}
 N_TEST, PARAMETERS, TEACHER_PARAMETERS = 2000, 16_330, 238_510
 TEACHERS = ("T0", "T1")
-STUDENTS = ("KD", "KED", "KD + chimeras", "KED + chimeras")
 
 
 def taught_by(kind, X, seed):
@@ -82,7 +81,7 @@ def measure(X, y, n_rows, seed, kind):
 
 def render(rows):
     """Mean accuracy in percent with its standard deviation over the seeds, and KED's lead with its interval."""
-    names = ["teacher", "plain", *STUDENTS]
+    names = ["teacher", *dict.fromkeys(name for row in rows for name in row["students"] if name != "teacher")]
     lines = ["| rows, teacher | seeds | " + " | ".join(names) + " | KED − KD |", "|---" * (len(names) + 3) + "|"]
     for n_rows, kind in product(sorted({row["n_train"] for row in rows}), TEACHERS):
         some = [row["students"] for row in rows if (row["n_train"], row["teacher"]) == (n_rows, kind)]
