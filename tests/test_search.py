@@ -150,10 +150,19 @@ def test_unknown_parameters_of_the_grid_are_named(wine):
         KEDClassifierCV(param_grid={"no_such": [1]}, **QUICK).fit(*wine)
     with pytest.raises(ValueError, match="temperature"):
         KEDClassifierCV(param_grid={"temperature": [-1.0]}, **QUICK).fit(*wine)
+    with pytest.raises(ValueError, match="param_grid is empty"):
+        KEDClassifierCV(param_grid=[], **QUICK).fit(*wine)
     searched = KEDClassifierCV(param_grid={"teacher": [None]}, **QUICK)
     with pytest.raises(ValueError, match="teacher"):
         searched.fit(*wine)
     assert not hasattr(searched, "cv_results_")
+
+
+@pytest.mark.parametrize("grid", [{"max_parameters": [500, 5]}, {"superfeatures": [99]}, {"no_such": [1]}])
+def test_what_no_candidate_can_be_is_refused_before_the_teacher_is_fitted(wine, grid):
+    (name,) = grid
+    with pytest.raises(ValueError, match=name):
+        KEDClassifierCV(DummyClassifier(strategy="fails at its fit"), param_grid=grid, **QUICK).fit(*wine)
 
 
 def test_heads_that_were_not_taught_explain_without_touching_the_score(wine):

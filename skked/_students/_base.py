@@ -125,7 +125,7 @@ class DistilledStudent(TransformerMixin, CallbackSupportMixin, BaseEstimator):
             seeds = check_random_state(self.random_state).randint(np.iinfo(np.int32).max, size=4)
             memory = self._memory()
             problem = read_problem(self, X, y, sample_weight, X_unlabelled)
-            check_feasible(self, problem)
+            self._check_feasible(problem)
             with stage("teachers"):
                 teaching = self._teach(problem, memory, seeds[0])
             encoder = TableEncoder().fit(problem.X, codes_target=teaching.scores, sample_weight=problem.weight)
@@ -140,6 +140,9 @@ class DistilledStudent(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         return self
 
     # the steps of fit -------------------------------------------------------------------------------------------
+
+    def _check_feasible(self, problem):
+        check_feasible(self, problem)
 
     def _memory(self):
         return CheckedMemory(self.memory)

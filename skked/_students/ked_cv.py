@@ -10,6 +10,7 @@ from sklearn.model_selection import ParameterGrid
 from skked._progress import stage, steps
 from skked._students._base import DistilledStudent, StudentClassifier, StudentRegressor
 from skked._students._explaining import ExplainingStudent
+from skked._students._feasible import check_feasible, check_teacher
 from skked._students._search import Search, search_folds
 from skked._students.ked import KEDClassifier, KEDRegressor
 from skked._superfeatures import SuperfeatureClustering
@@ -85,6 +86,11 @@ class SearchedStudent(ExplainingStudent):
     within_class = False
     _n_stages = 11
 
+    def _check_feasible(self, problem):
+        check_teacher(self.teacher, self._task, type(self).__name__)
+        for student in self._candidates(problem)[1]:
+            check_feasible(student, problem)
+
     def _candidates(self, problem):
         """Points of the grid, and a student for each."""
         shared = {
@@ -96,6 +102,11 @@ class SearchedStudent(ExplainingStudent):
         if grid is None:
             grid = default_grid(self._task, problem.X.shape[1], self.superfeatures)
         points = list(ParameterGrid(grid))
+        if not points:
+            raise ValueError(
+                "param_grid is empty: expected a dict of lists of values, or a list of such dicts. Use None for the "
+                "default candidates."
+            )
         for name in {name for point in points for name in point} & UNSEARCHED:
             raise ValueError(
                 f"param_grid varies {name}, which candidates share: expected parameters of the student. "
