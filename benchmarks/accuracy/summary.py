@@ -1,7 +1,7 @@
 """Tables and plots of the results page: ``python -m benchmarks.accuracy.summary``.
 
-Writes the tables of ``docs/results.md`` between their markers, from ``results/accuracy.jsonl``, ``ablations.json`` and
-``paper.json``, and two plots, ``docs/results-*.svg``; prints the tables.
+Writes the tables of ``docs/results.md`` between their markers, from ``results/accuracy.jsonl``, ``ablations.json``,
+``paper.json`` and ``training.json``, and two plots, ``docs/results-*.svg``; prints the tables.
 """
 
 import argparse
@@ -18,6 +18,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 CELL = ["table", "rows", "budget", "teacher"]
 RUN = [*CELL, "seed"]
 STUDENTS = ["plain", "KD", "KD + chimeras", "KED", "heads", "CV"]
+EXPLAINED = ["plain", "KD", "structure only", "KED, no chimeras", "KED", "heads", "CV"]
 RIVALS = ["plain", "KD", "KED"]
 BEST_RIVAL = "best of plain, KD, KED"
 OUTSIDERS = ["linear", "tree", "small boosting", "MLP", "EBM", "FIGS", "RealMLP", "AutoGluon"]
@@ -97,6 +98,23 @@ def clear_cells(runs, model):
     return f"{n_ahead}, {n_behind} of {len(ahead)}" if len(ahead) else "–"
 
 
+def in_short(scores):
+    """How far the search and KED's defaults are ahead of KD, in few rows and in many."""
+    lines = [
+        "| points ahead of KD | all | up to 300 rows | 1,000 rows and more | wins, ties, losses |",
+        "|---" * 5 + "|",
+    ]
+    few = scores.index.get_level_values("rows") <= 300
+    for model in ("CV", "KED"):
+        ahead = differences(scores, model)
+        means = []
+        for some in (ahead, ahead[few], ahead[~few]):
+            low, high = interval(some)
+            means.append(f"{some.mean():+.2f} ({low:+.2f} to {high:+.2f})")
+        lines.append(f"| {model} | " + " | ".join(means) + f" | {summed(ahead).split(' | ')[-1]} |")
+    return "\n".join(lines)
+
+
 def compared(runs, scores, facts):
     """Against KD, by rows and budget: mean difference, its interval, wins, ties, losses, clear cells, the worst."""
     lines = [
@@ -116,7 +134,7 @@ def compared(runs, scores, facts):
             worst = ahead.idxmin()
             where = "all" if rows == "all" else f"{rows:,}, {budget:,}"
             lines.append(
-                f"| {where} | {len(ahead)} | {facts.loc[ahead.index, 'runs'].sum()} | {model} | {summed(ahead)} "
+                f"| {where} | {len(ahead)} | {facts.loc[ahead.index, 'runs'].sum():,} | {model} | {summed(ahead)} "
                 f"| {clear_cells(of_some, model)} | {ahead.min():+.1f} ({worst[0]}) |"
             )
     return "\n".join(lines)
@@ -176,20 +194,49 @@ def retention(scores, facts):
     return "\n".join(lines)
 
 
+def likeness(runs, lines):
+    """Log-loss beside KD's, agreement with the teacher and of the explanations, by rows: means of the cells."""
+    lines = lines.set_index([*RUN, "model"])
+    loss, said, explained = (
+        lines[name].unstack("model").reindex(runs.index) for name in ("log_loss", "agreement", "explanation_agreement")
+    )
+    loss = loss.groupby(CELL).mean()
+    classes = loss["KD"].notna()
+    worse = loss[classes].sub(loss.loc[classes, "KD"], axis=0).clip(-1, 1)
+    said = 100 * said.groupby(CELL).mean()[classes]
+    table = ["| rows | student | log-loss − KD | 95 % interval | agreement | of explanations | runs |"]
+    table.append("|---" * 7 + "|")
+    for n_rows in sorted(set(runs.index.get_level_values("rows"))):
+        for model in EXPLAINED:
+            nats, share, cosine = (some[model].xs(n_rows, level="rows").dropna() for some in (worse, said, explained))
+            low, high = interval(nats)
+            line = f"| {n_rows:,} | {model} | {nats.mean():+.3f} | {low:+.3f} to {high:+.3f} | {share.mean():.1f} %"
+            alike = f"{cosine.groupby('table').mean().mean():.2f} | {len(cosine)}" if len(cosine) else "– | –"
+            table.append(f"{line} | {alike} |")
+    return "\n".join(table)
+
+
 def costs(path):
-    """Medians over tables of bytes and of the time of one row, the teacher's beside the student's, by teacher."""
+    """Medians over tables: bytes and time of one row as shares of the teacher's, and seconds of the fit; by teacher."""
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     runs = pd.DataFrame([line for line in lines if "model" in line])
     runs["of_bytes"] = runs["teacher_bytes"] / runs["bytes"]
     runs["of_us"] = runs["teacher_us_one_row"] / runs["us_one_row"]
-    table = ["| teacher, rows, budget | tables | student | bytes of the teacher's | time of one row of the teacher's |"]
-    table.append("|---" * 5 + "|")
+    table = [
+        "| teacher, rows, budget | tables | student | bytes of the teacher's | time of one row of the teacher's "
+        "| seconds of the fit |"
+    ]
+    table.append("|---" * 6 + "|")
     for (kind, rows, budget, model), some in runs.groupby(["teacher", "rows", "budget", "model"]):
         shares = (
             f"1/{some[ratio].median():.0f} (1/{some[ratio].min():.0f} to 1/{some[ratio].max():.0f})"
             for ratio in ("of_bytes", "of_us")
         )
-        table.append(f"| {kind}, {rows:,}, {budget:,} | {len(some)} | {model} | " + " | ".join(shares) + " |")
+        took = some["fit_seconds"]
+        seconds = f"{took.median():.0f} ({took.min():.0f} to {took.max():.0f})"
+        table.append(
+            f"| {kind}, {rows:,}, {budget:,} | {len(some)} | {model} | " + " | ".join([*shares, seconds]) + " |"
+        )
     return "\n".join(table)
 
 
@@ -232,30 +279,39 @@ def draw_profile(runs, path):
     plt.close(figure)
 
 
-def render(path):
-    """All tables as Markdown."""
+def of_runs(path):
+    """What the runs in a file say, as Markdown, by the name of its place on the page."""
     runs, lines = read_runs(path)
     everything = cells_of(runs, lines)
+    others = [table[table.index.get_level_values("teacher") != "boosting"] for table in everything]
     large = list(boosted(runs, *everything, large=True))
     runs, scores, facts = boosted(runs, *everything)
-    parts = [compared(runs, scores, facts), beside_outsiders(runs), retention(scores, facts), by_table(runs, facts)]
-    others = [table[table.index.get_level_values("teacher") != "boosting"] for table in everything]
-    parts += [table(*some) for table, some in ((by_teacher, others), (compared, large)) if len(some[0])]
-    return "\n\n".join(parts)
+    return {
+        "short": in_short(scores),
+        "accuracy": compared(runs, scores, facts),
+        "outsiders": beside_outsiders(runs),
+        "retention": retention(scores, facts),
+        "likeness": likeness(runs, lines),
+        "tables": by_table(runs, facts),
+        "teachers": by_teacher(*others),
+        "large": compared(*large),
+    }
 
 
 def blocks(path):
-    """The tables of the results page by the name of their place on it."""
+    """Everything on the results page that was measured, by the name of its place there."""
     from benchmarks.accuracy import ablations, paper
+    from benchmarks.training import run as training
 
     def rows(name):
         return json.loads((RESULTS / f"{name}.json").read_text())
 
     return {
-        "accuracy": render(path),
+        **of_runs(path),
         "costs": costs(RESULTS / "costs.jsonl"),
         "ablations": ablations.render(rows("ablations")),
         "paper": paper.render(rows("paper")["rows"]),
+        "training": training.render(rows("training")["rows"]),
     }
 
 
