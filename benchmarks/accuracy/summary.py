@@ -83,8 +83,13 @@ def interval(values, repeats=2000):
 def summed(ahead):
     """Three cells of a table: the mean difference, its interval, and wins, ties, losses."""
     low, high = interval(ahead)
+    return f"{ahead.mean():+.2f} | {low:+.2f} to {high:+.2f} | {counted(ahead)}"
+
+
+def counted(ahead):
+    """A cell of a table: wins, ties, losses."""
     wins, losses = int((ahead > TIE).sum()), int((ahead < -TIE).sum())
-    return f"{ahead.mean():+.2f} | {low:+.2f} to {high:+.2f} | {wins}, {len(ahead) - wins - losses}, {losses}"
+    return f"{wins}, {len(ahead) - wins - losses}, {losses}"
 
 
 def clear_cells(runs, model):
@@ -111,7 +116,7 @@ def in_short(scores):
         for some in (ahead, ahead[few], ahead[~few]):
             low, high = interval(some)
             means.append(f"{some.mean():+.2f} ({low:+.2f} to {high:+.2f})")
-        lines.append(f"| {model} | " + " | ".join(means) + f" | {summed(ahead).split(' | ')[-1]} |")
+        lines.append(f"| {model} | " + " | ".join([*means, counted(ahead)]) + " |")
     return "\n".join(lines)
 
 

@@ -21,10 +21,9 @@ from threadpoolctl import threadpool_limits
 
 import skked
 from benchmarks.common import write_results
+from skked._students._search import BATCHES, ROWS
 
 N_ROWS, N_COLUMNS, N_CLASSES = 4096, 40, 4
-MOST_ROWS_PER_STEP = 125
-"""A search trains on 2,500 rows of a fold at most, in 20 batches."""
 LAMBDAS, TEMPERATURES = [0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0], [1.0, 2.0, 3.0, 5.0]
 
 
@@ -93,8 +92,8 @@ def measure(hidden, batch, repeats):
     def skorch(epochs):
         skorch_network(hidden, batch, epochs).fit(X32, y)
 
-    rows_per_step = min(batch, MOST_ROWS_PER_STEP)
-    searched = 25 * rows_per_step  # of which four fifths are trained on, in 20 steps an epoch
+    rows_per_step = min(batch, ROWS // BATCHES)
+    searched = BATCHES * rows_per_step * 5 // 4  # four fifths of them are trained on
 
     def search(epochs):
         grid = {
@@ -114,10 +113,10 @@ def measure(hidden, batch, repeats):
         "MLPClassifier": milliseconds_per_step(mlp, 10, 50, steps, repeats),
         "skorch": milliseconds_per_step(skorch, 5, 15, steps, repeats),
     }
-    # The search takes 20 steps an epoch, then trains the chosen student on all rows.
+    # The search takes BATCHES steps an epoch, then trains the chosen student on all rows.
     both = milliseconds_per_step(search, 5, 25, 1, repeats)
     n_networks = 5 * len(LAMBDAS) * len(TEMPERATURES)
-    times["search"] = (both - -(-searched // batch) * times["student"]) / 20
+    times["search"] = (both - -(-searched // batch) * times["student"]) / BATCHES
     per_network = times["search"] / n_networks / rows_per_step * batch
     arithmetic = 3 * batch * (N_COLUMNS + N_CLASSES) * hidden
     return {
