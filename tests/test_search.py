@@ -165,6 +165,11 @@ def test_what_no_candidate_can_be_is_refused_before_the_teacher_is_fitted(wine, 
         KEDClassifierCV(DummyClassifier(strategy="fails at its fit"), param_grid=grid, **QUICK).fit(*wine)
 
 
+def test_a_grid_may_give_a_budget_where_the_search_has_none_that_suffices(wine):
+    searched = KEDClassifierCV(LogisticRegression(max_iter=5000), param_grid={"max_parameters": [300]}, **QUICK)
+    assert 5 < searched.set_params(max_parameters=5).fit(*wine).n_parameters_ <= 300
+
+
 def test_heads_that_were_not_taught_explain_without_touching_the_score(wine):
     X, y = wine
     common = {**QUICK, "superfeatures": 4, "chimeric": False}

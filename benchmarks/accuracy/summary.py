@@ -200,7 +200,7 @@ def retention(scores, facts):
 
 
 def likeness(runs, lines):
-    """Log-loss beside KD's, agreement with the teacher and of the explanations, by rows: means of the cells."""
+    """Log-loss beside KD's, agreement with the teacher and of the explanations, by rows: means of cells or tables."""
     lines = lines.set_index([*RUN, "model"])
     loss, said, explained = (
         lines[name].unstack("model").reindex(runs.index) for name in ("log_loss", "agreement", "explanation_agreement")

@@ -80,10 +80,6 @@ class SearchedStudent(ExplainingStudent):
         "n_explanations": ExplainingStudent._parameter_constraints["n_explanations"],
     }
 
-    # what the template reads; the candidates have their own
-    network, distillation_weight, explanation_weight = "heads", 1.0, 1.0
-    early_stopping, warm_start, hidden_layer_sizes = False, False, None
-    within_class = False
     _n_stages = 11
 
     def _check_feasible(self, problem):
