@@ -39,6 +39,8 @@ _FORMATS = {
     "us_one_row": "{:,.0f}",
     "us_per_row_batch": "{:,.2f}",
 }
+FOR_THE_FIT = {"teacher": FrozenEstimator, "cv": (list, tuple)}
+"""Parameters of these types are large, and no prediction needs them."""
 
 
 @dataclass(frozen=True)
@@ -255,7 +257,7 @@ def distillation_report(
         - ``explanation_agreement``: mean cosine of the student's contributions and the teacher's group Shapley values
           for the same superfeatures, for students that have contributions;
         - ``n_parameters``, for networks and linear models; ``bytes``, the size of the pickle, without
-          a frozen teacher that was given;
+          a frozen teacher or rows of folds that were given;
         - ``us_one_row`` and ``us_per_row_batch``: µs of ``predict`` for a row alone and for one in a batch of up to
           5,000 rows, medians.
 
@@ -308,16 +310,15 @@ def distillation_report(
 
 
 def _alone(model):
-    """The model without the fitted teacher that it was given, which may be a thousand times as large."""
-    is_pipeline = isinstance(model, Pipeline)
-    if not (is_pipeline or isinstance(getattr(model, "teacher", None), FrozenEstimator)):
+    """The model without what was given for its fit alone, which may be a thousand times as large."""
+    changed = {name: None for name, kind in FOR_THE_FIT.items() if isinstance(getattr(model, name, None), kind)}
+    if isinstance(model, Pipeline):
+        name, last = model.steps[-1]
+        changed["steps"] = [*model.steps[:-1], (name, _alone(last))]
+    if not changed:
         return model
     alone = copy.copy(model)
-    if is_pipeline:
-        name, last = model.steps[-1]
-        alone.steps = [*model.steps[:-1], (name, _alone(last))]
-    else:
-        alone.teacher = None
+    vars(alone).update(changed)
     return alone
 
 

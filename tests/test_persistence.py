@@ -368,9 +368,10 @@ def test_files_of_another_protocol_and_parameters_that_cannot_be_stored(tmp_path
         read_plain(content.getvalue(), set())
 
 
-def test_folds_that_cannot_be_stored_are_saved_as_the_default(rows, tmp_path):
+@pytest.mark.parametrize("kind", [iter, list])
+def test_folds_that_cannot_be_stored_or_list_rows_are_saved_as_the_default(kind, rows, tmp_path):
     X, y = rows
-    folds = ((np.flatnonzero(np.arange(120) % 2 != k), np.flatnonzero(np.arange(120) % 2 == k)) for k in range(2))
+    folds = kind([(np.flatnonzero(np.arange(120) % 2 != k), np.flatnonzero(np.arange(120) % 2 == k)) for k in range(2)])
     fitted = KDClassifier(cv=folds, **{name: QUICK[name] for name in ("max_iter", "max_parameters")}).fit(X, y)
     save(fitted, tmp_path / "student.skops")
     assert load(tmp_path / "student.skops").cv == KDClassifier().cv

@@ -75,6 +75,15 @@ def test_a_frozen_teacher_is_not_the_students_size():
     assert student.teacher.estimator is teacher  # and the student keeps it
 
 
+def test_rows_of_folds_are_not_the_students_size():
+    folds = [(np.arange(k, len(X), 2), np.arange(1 - k, len(X), 2)) for k in range(2)]
+    fitted = [KDClassifier(chimeric=False, max_parameters=50, max_iter=2, cv=cv).fit(X, NAMES) for cv in (2, folds)]
+    found = report(dict(zip(("number", "folds"), fitted, strict=True)), n_explained=0).to_dataframe().bytes
+    assert found["folds"] == pytest.approx(found["number"], abs=20)
+    assert found["folds"] < len(pickle.dumps(fitted[1])) - 16 * len(X)
+    assert fitted[1].cv is folds  # and the student keeps them
+
+
 def test_numbers_of_regressors():
     X, y = load_diabetes(return_X_y=True)
     teacher = DecisionTreeRegressor(max_depth=5, random_state=0).fit(X, y)

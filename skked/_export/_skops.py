@@ -80,7 +80,7 @@ def save(estimator, path, *, with_teacher=False):
     -----
     Predictions of the loaded student equal those of the saved one to the bit. Parameters of ``fit`` that cannot be
     loaded safely, such as functions, caches and unfitted models from packages other than scikit-learn, are saved as
-    their defaults, as is a frozen teacher unless `with_teacher`.
+    their defaults, as are a `cv` that lists rows of the table and, unless `with_teacher`, a frozen teacher.
 
     Examples
     --------
@@ -198,7 +198,8 @@ def _light(student, io_, *, keep_teacher):
         if name == "teacher" and value is not None and not keep_teacher:
             value = _unfitted(value)
         kept = name == "teacher" and keep_teacher
-        if name == "memory" or not (kept or _is_portable(value, io_)):
+        of_the_table = name == "memory" or (name == "cv" and isinstance(value, list | tuple))
+        if of_the_table or not (kept or _is_portable(value, io_)):
             value = parameter.default
         setattr(light, name, value)
     return light
