@@ -524,7 +524,7 @@ def test_what_does_not_fit_alone_says_so(monkeypatch):
     import torch
 
     run_out_of_memory(monkeypatch, lambda phi: False, [])
-    unfitted = student().set_params(network="additive")
+    unfitted = student().set_params(network="additive", committee_size=1)
     with pytest.raises(torch.cuda.OutOfMemoryError):
         unfitted.fit(X, Y)
     assert vars(unfitted).keys() == unfitted.get_params(deep=False).keys()

@@ -63,7 +63,7 @@ class Diary:
         return [line[1:] for line in self.lines if line[0] == 1]
 
 
-STAGES = [("teachers", 4), ("superfeatures", 0), ("explanations", 4), ("rehearsal", 2), ("epochs", 5)]
+STAGES = [("teachers", 4), ("superfeatures", 0), ("explanations", 4), ("rehearsal", 2), ("committee", 5), ("epochs", 5)]
 
 
 def student(**parameters):
@@ -80,7 +80,7 @@ def test_stages_and_steps_are_tasks():
     student(chimeric=True).set_callbacks(diary).fit(X, Y)
     lines = diary.lines
     assert diary.stages() == STAGES
-    assert lines[:2] == ["setup", (0, "fit", 6)]
+    assert lines[:2] == ["setup", (0, "fit", 7)]
     assert lines[-2:] == [("fit", "end"), "teardown"]
     assert sum(line == (2, "epochs", 0) for line in lines) == 5
     assert sum(isinstance(line[0], int) for line in lines) == sum(line[-1] == "end" for line in lines)

@@ -27,7 +27,8 @@ def wine():
 def test_chosen_student_is_the_one_that_its_parameters_make(wine):
     teacher = LogisticRegression(max_iter=5000)
     searched = KEDClassifierCV(teacher, param_grid=GRID, committee_size=1, **QUICK).fit(*wine)
-    alone = KEDClassifier(LogisticRegression(max_iter=5000), **QUICK).set_params(**searched.best_params_).fit(*wine)
+    alone = KEDClassifier(LogisticRegression(max_iter=5000), committee_size=1, **QUICK)
+    alone.set_params(**searched.best_params_).fit(*wine)
     assert_array_equal(searched.predict_proba(wine[0]), alone.predict_proba(wine[0]))
     assert_array_equal(searched.contributions(wine[0]), alone.contributions(wine[0]))
     assert searched.superfeature_names_ == alone.superfeature_names_
@@ -158,7 +159,9 @@ def test_unknown_parameters_of_the_grid_are_named(wine):
     assert not hasattr(searched, "cv_results_")
 
 
-@pytest.mark.parametrize("grid", [{"max_parameters": [500, 5]}, {"superfeatures": [99]}, {"no_such": [1]}])
+@pytest.mark.parametrize(
+    "grid", [{"max_parameters": [500, 5]}, {"superfeatures": [99]}, {"no_such": [1]}, {"committee_size": [1, 4]}]
+)
 def test_what_no_candidate_can_be_is_refused_before_the_teacher_is_fitted(wine, grid):
     (name,) = grid
     with pytest.raises(ValueError, match=name):
@@ -175,7 +178,7 @@ def test_heads_that_were_not_taught_explain_without_touching_the_score(wine):
     common = {**QUICK, "superfeatures": 4, "chimeric": False}
     dense = KDClassifier(LogisticRegression(max_iter=5000), max_features=None, **{**QUICK, "chimeric": False}).fit(X, y)
     heads = KEDClassifier(LogisticRegression(max_iter=5000), network="heads", explanation_weight=0.0, **common)
-    heads.set_params(max_features=None).fit(X, y)
+    heads.set_params(max_features=None, committee_size=1).fit(X, y)
     taught = KEDClassifier(LogisticRegression(max_iter=5000), **common).fit(X, y)
     assert heads.n_parameters_ == dense.n_parameters_
     assert_allclose(heads.predict_proba(X), dense.predict_proba(X), atol=0.02)  # the base differs a little

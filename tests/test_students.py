@@ -209,6 +209,49 @@ def test_learns_the_teachers_explanations():
         assert np.corrcoef(student.contributions(X)[:, group], truth[:, group])[0, 1] > 0.97
 
 
+class SaysTheOpposite(ClassifierMixin, BaseEstimator):
+    """A fitted teacher that gives the wrong class, the sign of the first column reversed, nine parts of ten."""
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict_proba(self, X):
+        return np.where(X[:, :1] > 0, [0.9, 0.1], [0.1, 0.9])
+
+
+@pytest.mark.parametrize("network", [KDClassifier, KEDClassifier])
+def test_a_committee_says_what_it_made_of_labels_and_teacher(network):
+    X = np.random.RandomState(0).uniform(0.2, 1, (300, 1)) * np.resize([-1, 1], (300, 1))
+    y, share = (X[:, 0] > 0).astype(int), 0.6
+    settings = {"distillation_weight": share, "alpha": 0.0, "chimeric": False, "random_state": 0, "max_parameters": 50}
+    if network is KEDClassifier:
+        settings |= {"explanation_weight": 0.0, "superfeatures": 1}
+    right = {}
+    for size in (1, 3):
+        student = network(FrozenEstimator(SaysTheOpposite().fit(X, y)), committee_size=size, **settings).fit(X, y)
+        right[size] = student.predict_proba(X)[np.arange(300), y]
+    said = 1 - share + share * 0.1  # of the right class, by what learns from labels and teacher
+    np.testing.assert_allclose(right[1], said, atol=0.03)
+    np.testing.assert_allclose(right[3], 1 - share + share * said, atol=0.03)
+
+
+@pytest.mark.parametrize(("n_rows", "alone"), [(2000, False), (2001, True)])
+def test_no_committee_for_many_rows(n_rows, alone):
+    X, y = make_classification(n_rows, 4, random_state=0)
+    teacher = FrozenEstimator(LogisticRegression().fit(X, y))
+    settings = {**QUICK, "max_iter": 1, "cv": None}
+    said = [KDClassifier(teacher, committee_size=size, **settings).fit(X, y).predict_proba(X) for size in (1, 2)]
+    assert np.array_equal(*said) is alone
+
+
+def test_a_committee_of_numbers_speaks_in_units_of_the_target():
+    X = np.random.RandomState(0).normal(size=(200, 2))
+    y = 1e5 + 1e3 * X[:, 0]
+    student = KDRegressor(LinearRegression(), committee_size=2, distillation_weight=1.0, random_state=0).fit(X, y)
+    assert student.score(X, y) > 0.99
+
+
 def test_regression_in_target_units():
     X, y = load_diabetes(return_X_y=True)
     small = KEDRegressor(superfeatures=3, **QUICK).fit(X, y)
@@ -412,6 +455,7 @@ def test_superfeatures_of_every_kind(cancer, superfeatures):
         ({"device": "abacus"}, "abacus"),
         ({"swap": 0}, "swap"),
         ({"network": "deep"}, "network"),
+        ({"committee_size": 0}, "committee_size"),
     ],
 )
 def test_bad_parameters_say_what_to_do(cancer, parameters, message):

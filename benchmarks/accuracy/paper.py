@@ -51,7 +51,7 @@ def students(kind, X, seed, memory):
     shared = {"teacher": teacher, "cv": 3, "memory": memory, "random_state": seed, **SETTINGS}
     shared |= {"superfeatures": superfeatures, "max_features": None}
     ked = {"explanation_temperature": 10.0, "distillation_weight": 0.7, "explanation_weight": 0.7}
-    ked |= {"hidden_layer_sizes": (18, 18), "explainer": "shapley" if kind == "T0" else "additive"}
+    ked |= {"hidden_layer_sizes": (18, 18), "committee_size": 1, "explainer": "shapley" if kind == "T0" else "additive"}
     dense = {"hidden_layer_sizes": (20, 20)}
     found = {"plain": skked.KDClassifier(distillation_weight=0.0, **dense, **shared)} if kind == "T0" else {}
     for name, chimeric in (("", False), (" + chimeras", 5.0)):

@@ -183,20 +183,33 @@ def by_table(runs, facts):
     return "\n".join(lines)
 
 
-def retention(scores, facts):
-    """Median share of the teacher's accuracy above the majority that students keep, by rows and budget."""
+def retention(scores, facts, lines):
+    """By rows and budget: median share of the teacher's accuracy above the majority that students keep, and what for.
+
+    The last two columns are KED's bytes and time of one row beside the teacher's, medians of the same runs.
+    """
     classes = facts["task"] == "classification"
     majority = 100 * facts.loc[classes, "majority"]
     headroom = 100 * facts.loc[classes, "teacher_score"] - majority
-    lines = ["| rows, budget | cells | plain | KD | KED | CV |", "|---|---|---|---|---|---|"]
+    ked = with_ratios(lines[lines["model"] == "KED"]).set_index(CELL)
+    table = ["| rows, budget | cells | plain | KD | KED | CV | bytes, KED | one row, KED |", "|---" * 8 + "|"]
     for (rows, budget), some in scores[classes].groupby(["rows", "budget"]):
         usable = headroom.loc[some.index] > 2
         shares = [
             f"{100 * ((some[model] - majority.loc[some.index]) / headroom.loc[some.index])[usable].median():.0f} %"
             for model in ("plain", "KD", "KED", "CV")
         ]
-        lines.append(f"| {rows:,}, {budget:,} | {int(usable.sum())} | " + " | ".join(shares) + " |")
-    return "\n".join(lines)
+        costs = ked.loc[ked.index.isin(some.index[usable]), ["of_bytes", "of_us"]].median()
+        shares += [f"1/{ratio:.0f}" for ratio in costs]
+        table.append(f"| {rows:,}, {budget:,} | {int(usable.sum())} | " + " | ".join(shares) + " |")
+    return "\n".join(table)
+
+
+def with_ratios(lines):
+    """Lines with how many times as many bytes, and as much time for one row, the teacher takes."""
+    return lines.assign(
+        of_bytes=lines["teacher_bytes"] / lines["bytes"], of_us=lines["teacher_us_one_row"] / lines["us_one_row"]
+    )
 
 
 def likeness(runs, lines):
@@ -211,6 +224,8 @@ def likeness(runs, lines):
     said = 100 * said.groupby(CELL).mean()[classes]
     table = ["| rows | student | log-loss − KD | 95 % interval | agreement | of explanations | runs |"]
     table.append("|---" * 7 + "|")
+    known_of = [model for model in EXPLAINED if explained[model].notna().any()]
+    explained = explained.where(explained[known_of].notna().all(axis=1))  # runs where it was measured of all
     for n_rows in sorted(set(runs.index.get_level_values("rows"))):
         for model in EXPLAINED:
             nats, share, cosine = (some[model].xs(n_rows, level="rows").dropna() for some in (worse, said, explained))
@@ -224,9 +239,7 @@ def likeness(runs, lines):
 def costs(path):
     """Medians over tables: bytes and time of one row as shares of the teacher's, and seconds of the fit; by teacher."""
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    runs = pd.DataFrame([line for line in lines if "model" in line])
-    runs["of_bytes"] = runs["teacher_bytes"] / runs["bytes"]
-    runs["of_us"] = runs["teacher_us_one_row"] / runs["us_one_row"]
+    runs = with_ratios(pd.DataFrame([line for line in lines if "model" in line]))
     table = [
         "| teacher, rows, budget | tables | student | bytes of the teacher's | time of one row of the teacher's "
         "| seconds of the fit |"
@@ -295,7 +308,7 @@ def of_runs(path):
         "short": in_short(scores),
         "accuracy": compared(runs, scores, facts),
         "outsiders": beside_outsiders(runs),
-        "retention": retention(scores, facts),
+        "retention": retention(scores, facts, lines),
         "likeness": likeness(runs, lines),
         "tables": by_table(runs, facts),
         "teachers": by_teacher(*others),

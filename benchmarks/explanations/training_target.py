@@ -81,6 +81,7 @@ def measure(folder, name, seed):
                 explainer=explainer,
                 n_explanations=n_explanations,
                 chimeric=False,
+                committee_size=1,
                 **shared,
             ).fit(X_train, y_train)
             said = student.contributions(explained)

@@ -44,7 +44,7 @@ def models(task, groups, seed):
     ordinary = boosting(max_iter=60, max_leaf_nodes=8, max_features=0.5, random_state=seed)
     trees = explaining(groups, max_iter=60, max_leaf_nodes=8, random_state=seed)
     network = explaining(groups, "network", max_iter=100, max_parameters=5000, random_state=seed)
-    student = {"superfeatures": groups, "network": "additive", "random_state": seed, **STUDENT}
+    student = {"superfeatures": groups, "network": "additive", "committee_size": 1, "random_state": seed, **STUDENT}
     return {
         "T0": ordinary,
         "T1 boosting": trees,

@@ -102,7 +102,7 @@ def columns_models(name, seed, data):
         students = {
             "plain, dense": skked.KDClassifier(teacher, distillation_weight=0.0, **common),
             "KD, dense": skked.KDClassifier(teacher, **common),
-            "KED": skked.KEDClassifier(teacher, superfeatures=4, n_explanations=300, **common),
+            "KED": skked.KEDClassifier(teacher, superfeatures=4, n_explanations=300, committee_size=1, **common),
         }
         for method, student in students.items():
             yield method, *timed(student, rows, y)

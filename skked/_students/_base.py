@@ -31,7 +31,7 @@ from skked._validation import HasMethods, Interval, RealNotInt, StrOptions, all_
 MANY = 5000
 """From this many rows on a dense student has two hidden layers, if they can be wide enough."""
 SCARCE = 2000
-"""Up to this many rows the automatic mode makes chimeras."""
+"""Up to this many rows the automatic mode makes chimeras, and a student may have a committee of its own."""
 WEIGHT_DECAY_ROWS = 1000
 """From this many rows on, the weight decay falls as one over their number."""
 CHIMERAS_PER_ROW = 5
@@ -63,6 +63,7 @@ class DistilledStudent(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         "chimeric": [StrOptions({"auto"}), "boolean", Interval(Real, 0, None, closed="neither")],
         "swap": [Interval(Real, 0, 1, closed="right")],
         "within_class": ["boolean"],
+        "committee_size": [Interval(Integral, 1, None, closed="left")],
         "cv": ["cv_object", "boolean"],
         "max_parameters": [Interval(Integral, 1, None, closed="left")],
         "max_features": [
@@ -88,8 +89,8 @@ class DistilledStudent(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         "random_state": ["random_state"],
     }
 
-    max_features = "auto"  # of students that have no such parameter
-    _n_stages = 5
+    max_features, committee_size = "auto", 1  # of students that have no such parameters
+    _n_stages = 6
 
     @with_callbacks
     def fit(self, X, y, sample_weight=None, X_unlabelled=None):
@@ -129,13 +130,14 @@ class DistilledStudent(TransformerMixin, CallbackSupportMixin, BaseEstimator):
             with stage("teachers"):
                 teaching = self._teach(problem, memory, seeds[0])
             encoder = TableEncoder().fit(problem.X, codes_target=teaching.scores, sample_weight=problem.weight)
-            student = self._chosen_student(problem, teaching, encoder, memory, seeds)
+            student, committee = self._chosen_student(problem, teaching, encoder, memory, seeds)
             with stage("superfeatures"):
                 grouping = student._superfeatures(problem, teaching, memory, seeds[1])
             with stage("explanations"):
                 curriculum = student._curriculum(problem, teaching, grouping.labels, memory, seeds[2])
-            curriculum = self._advised(curriculum, encoder)
-            network, trained = student._train(problem, teaching, curriculum, encoder, grouping.labels, seeds[3])
+            network, trained = student._train(
+                problem, teaching, curriculum, encoder, grouping.labels, seeds[3], committee
+            )
             self._store(problem, teaching, grouping, encoder, network, trained)
         return self
 
@@ -171,8 +173,8 @@ class DistilledStudent(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         return default_teacher(self._task, problem.X, problem.y, random_state=seed)
 
     def _chosen_student(self, problem, teaching, encoder, memory, seeds):
-        """The student to train: this one, unless there is a search."""
-        return self
+        """The student to train, and who advises it: this one and its own committee, unless there is a search."""
+        return self, None
 
     def _superfeatures(self, problem, teaching, memory, seed):
         """Superfeatures of the columns; one that holds all of them where nothing needs more."""
@@ -221,11 +223,7 @@ class DistilledStudent(TransformerMixin, CallbackSupportMixin, BaseEstimator):
             return CHIMERAS_PER_ROW * n_samples if wanted else 0
         return int(np.ceil(wanted * n_samples)) if isinstance(wanted, float) else int(wanted)
 
-    def _advised(self, curriculum, encoder):
-        """What the student is taught in the end: the teacher's word, unless somebody knows better."""
-        return curriculum
-
-    def _train(self, problem, teaching, curriculum, encoder, labels, seed):
+    def _train(self, problem, teaching, curriculum, encoder, labels, seed, committee):
         """The trained network in the units of the target, with centred contributions, and its loss curves."""
         from skked._students._targets import material_of
 
@@ -235,6 +233,10 @@ class DistilledStudent(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         layout = encoder, labels, len(material.base), len(problem), columns
         architecture, n_superfeatures = self._chosen_architecture(layout, problem, teaching, everything, int(seed))
         schedule = self._schedule(problem, len(material.rows))
+        if committee is None and len(problem) <= SCARCE:
+            committee = self._own_committee(architecture, n_superfeatures, material, schedule, int(seed))
+        if committee:
+            material = material.advised(committee)
         with stage("epochs"):
             trained = self._fit_network(architecture, n_superfeatures, material, schedule, int(seed))
         self._say(f"student trained for {len(trained.loss_curve)} epochs, last loss {trained.loss_curve[-1]:.4g}")
@@ -263,26 +265,42 @@ class DistilledStudent(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         network = StudentNetwork(architecture.inputs, trained.coefs, trained.intercepts, material.base, n_superfeatures)
         return network.rescaled(material.scale.scale, material.scale.shift)
 
+    def _own_committee(self, architecture, n_superfeatures, material, schedule, seed):
+        """Students like this one from other first weights, who say in the teacher's place what rows score."""
+        if self.committee_size == 1 or not self.distillation_weight:
+            return None
+        seeds = np.random.RandomState(seed).randint(np.iinfo(np.int32).max, size=self.committee_size)
+        with stage("committee"):
+            members = self._fit_networks(architecture, n_superfeatures, material, schedule, seeds)
+        self._say(f"{self.committee_size} students of other first weights advise the student")
+        return [self._network_of(member, architecture, n_superfeatures, material) for member in members]
+
     def _fit_network(self, architecture, n_superfeatures, material, schedule, seed):
         """Weights that minimise the method's loss on the material."""
+        initial = self._initial(architecture, material.scale)
+        (trained,) = self._fit_networks(architecture, n_superfeatures, material, schedule, [seed], initial)
+        return trained
+
+    def _fit_networks(self, architecture, n_superfeatures, material, schedule, seeds, initial=None):
+        """Weights that minimise the loss of :class:`DistillationLoss`, from one start for each seed."""
         from skked._torch._train import train
 
-        (trained,) = train(
+        weights = self._loss_weights(material.scale.kind)
+        return train(
             architecture,
             material.base,
             n_superfeatures,
             material.rows,
             schedule,
             kind=material.scale.kind,
-            **{name: [value] for name, value in self._loss_weights(material.scale.kind).items()},
-            seeds=[seed],
+            **{name: [value] * len(seeds) for name, value in weights.items()},
+            seeds=seeds,
             chimeric=material.chimeras(CHIMERAS_PER_ROW),
             chimeras_per_row=CHIMERAS_PER_ROW,
             validation=material.validation,
-            initial=self._initial(architecture, material.scale),
+            initial=initial,
             device=self.device,
         )
-        return trained
 
     def _schedule(self, problem, n_rows):
         """How long and how fast to train on so many rows an epoch."""

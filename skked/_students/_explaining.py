@@ -34,7 +34,7 @@ class ExplainingStudent(ExplainsItself, DistilledStudent):
         "network": [StrOptions({"auto", "additive", "heads"})],
     }
 
-    _n_stages = 6
+    _n_stages = 7
 
     def contributions(self, X):
         """Contributions of the superfeatures to the score of rows.

@@ -112,6 +112,18 @@ class Material:
         """The same with some rows held out."""
         return replace(self, real=real, validation=validation)
 
+    def advised(self, committee):
+        """The same with the mean score of a committee, networks in units of the target, in place of the teacher's."""
+
+        def heard(rows):
+            if rows is None:
+                return None
+            score = np.mean([network.score(rows.Z) for network in committee], axis=0)
+            return replace(rows, soft=(score - self.scale.shift) / self.scale.scale)
+
+        rows = {name: heard(getattr(self, name)) for name in ("real", "unlabelled", "chimeric", "validation")}
+        return replace(self, **rows)
+
 
 def _weights(n_samples, weight, explained):
     weight = np.full(n_samples, weight)

@@ -51,7 +51,7 @@ class E2KDClassifier(AttributedStudent, StudentClassifier):
     explanation_weight : float in [0, inf), default=0.2
         Weight of the explanations beside the soft targets, not against them: the authors try 0 to 10. At 0 nothing is
         explained and the student is, to the bit, that of :class:`KDClassifier` (``"gradient"``) or of
-        :class:`KEDClassifier` with ``explanation_weight=0`` (otherwise).
+        :class:`KEDClassifier` with ``explanation_weight=0`` and ``committee_size=1`` (otherwise).
     temperature : float, default=1.0
         τ > 0: temperature of the soft targets.
     n_explanations : "auto" or int, default="auto"

@@ -34,6 +34,10 @@ class KDClassifier(StudentClassifier):
         Share of the superfeatures that come from other rows; 1 is full recombination.
     within_class : bool, default=False
         Take all parts of a chimera from rows of one class.
+    committee_size : int, default=1
+        So many students that start from other weights are trained first, and their mean score takes the teacher's place
+        in the loss: it has learnt the labels too, and less of the teacher's noise. 1 leaves it to the teacher, as do
+        more than 2,000 rows and a `distillation_weight` of 0.
     cv : int, splitter, iterable or None, default=5
         Folds of the cross-fitting: the soft targets and explanations of a training row come from a teacher that did
         not see it. None or False takes a teacher that saw it.
@@ -140,6 +144,7 @@ class KDClassifier(StudentClassifier):
         chimeric=False,
         swap=0.3,
         within_class=False,
+        committee_size=1,
         cv=5,
         max_parameters=2000,
         max_features="auto",
@@ -167,6 +172,7 @@ class KDClassifier(StudentClassifier):
         self.chimeric = chimeric
         self.swap = swap
         self.within_class = within_class
+        self.committee_size = committee_size
         self.cv = cv
         self.max_parameters = max_parameters
         self.max_features = max_features
@@ -218,6 +224,10 @@ class KDRegressor(StudentRegressor):
         ("auto").
     swap : float in (0, 1], default=0.3
         Share of the superfeatures that come from other rows; 1 is full recombination.
+    committee_size : int, default=1
+        So many students that start from other weights are trained first, and their mean score takes the teacher's place
+        in the loss: it has learnt the labels too, and less of the teacher's noise. 1 leaves it to the teacher, as do
+        more than 2,000 rows and a `distillation_weight` of 0.
     cv : int, splitter, iterable or None, default=5
         Folds of the cross-fitting: the soft targets and explanations of a training row come from a teacher that did
         not see it. None or False takes a teacher that saw it.
@@ -317,6 +327,7 @@ class KDRegressor(StudentRegressor):
         distillation_weight=0.8,
         chimeric=False,
         swap=0.3,
+        committee_size=1,
         cv=5,
         max_parameters=2000,
         max_features="auto",
@@ -341,6 +352,7 @@ class KDRegressor(StudentRegressor):
         self.distillation_weight = distillation_weight
         self.chimeric = chimeric
         self.swap = swap
+        self.committee_size = committee_size
         self.cv = cv
         self.max_parameters = max_parameters
         self.max_features = max_features

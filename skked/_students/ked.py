@@ -56,6 +56,10 @@ class KEDClassifier(ExplainingStudent, StudentClassifier):
         Share of the superfeatures that come from other rows; 1 is full recombination.
     within_class : bool, default=False
         Take all parts of a chimera from rows of one class.
+    committee_size : int, default=4
+        So many students that start from other weights are trained first, and their mean score takes the teacher's place
+        in the loss: it has learnt the labels too, and less of the teacher's noise. 1 leaves it to the teacher, as do
+        more than 2,000 rows and a `distillation_weight` of 0.
     cv : int, splitter, iterable or None, default=5
         Folds of the cross-fitting: the soft targets and explanations of a training row come from a teacher that did
         not see it. None or False takes a teacher that saw it.
@@ -158,12 +162,17 @@ class KEDClassifier(ExplainingStudent, StudentClassifier):
     .. math:: (1-λ)\,\mathrm{CE}(y, p(z)) + λ(1-μ)\,T^2\,\mathrm{KL}(p(z^t/T) \| p(z/T))
         + \frac{λμτ^2}{M} \sum_i \mathrm{KL}(p((b+\phi_i^t)/τ) \| p((b+\phi_i)/τ)).
 
+    With a committee, :math:`z^t` in the second term is the mean score of `committee_size` students that minimised this
+    loss from other first weights; that students of their own size gain by it was seen by others, too [2]_.
+
     After training, the contributions are centred over the training rows, which changes no score.
 
     References
     ----------
     .. [1] Chowdhury, Liang, Tizghadam and Albanese, "Improving Knowledge Distillation with Teacher's
        Explanation", 2023. `doi:10.48550/arXiv.2310.02572 <https://doi.org/10.48550/arXiv.2310.02572>`_
+    .. [2] Furlanello, Lipton, Tschannen, Itti and Anandkumar, "Born Again Neural Networks", ICML 2018.
+       `doi:10.48550/arXiv.1805.04770 <https://doi.org/10.48550/arXiv.1805.04770>`_
 
     Examples
     --------
@@ -193,6 +202,7 @@ class KEDClassifier(ExplainingStudent, StudentClassifier):
         chimeric="auto",
         swap=0.3,
         within_class=False,
+        committee_size=4,
         cv=5,
         max_parameters=2000,
         network="auto",
@@ -225,6 +235,7 @@ class KEDClassifier(ExplainingStudent, StudentClassifier):
         self.chimeric = chimeric
         self.swap = swap
         self.within_class = within_class
+        self.committee_size = committee_size
         self.cv = cv
         self.max_parameters = max_parameters
         self.network = network
@@ -297,6 +308,10 @@ class KEDRegressor(ExplainingStudent, StudentRegressor):
         ("auto").
     swap : float in (0, 1], default=0.3
         Share of the superfeatures that come from other rows; 1 is full recombination.
+    committee_size : int, default=4
+        So many students that start from other weights are trained first, and their mean score takes the teacher's place
+        in the loss: it has learnt the labels too, and less of the teacher's noise. 1 leaves it to the teacher, as do
+        more than 2,000 rows and a `distillation_weight` of 0.
     cv : int, splitter, iterable or None, default=5
         Folds of the cross-fitting: the soft targets and explanations of a training row come from a teacher that did
         not see it. None or False takes a teacher that saw it.
@@ -391,12 +406,17 @@ class KEDRegressor(ExplainingStudent, StudentRegressor):
 
     .. math:: \frac{1-λ}{2}(y-z)^2 + \frac{λ(1-μ)}{2}(z^t-z)^2 + \frac{λμ}{2M}\sum_i(\phi_i^t-\phi_i)^2.
 
+    With a committee, :math:`z^t` in the second term is the mean score of `committee_size` students that minimised this
+    loss from other first weights; that students of their own size gain by it was seen by others, too [2]_.
+
     After training, the contributions are centred over the training rows, which changes no prediction.
 
     References
     ----------
     .. [1] Chowdhury, Liang, Tizghadam and Albanese, "Improving Knowledge Distillation with Teacher's
        Explanation", 2023. `doi:10.48550/arXiv.2310.02572 <https://doi.org/10.48550/arXiv.2310.02572>`_
+    .. [2] Furlanello, Lipton, Tschannen, Itti and Anandkumar, "Born Again Neural Networks", ICML 2018.
+       `doi:10.48550/arXiv.1805.04770 <https://doi.org/10.48550/arXiv.1805.04770>`_
 
     Examples
     --------
@@ -421,6 +441,7 @@ class KEDRegressor(ExplainingStudent, StudentRegressor):
         n_explanations="auto",
         chimeric="auto",
         swap=0.3,
+        committee_size=4,
         cv=5,
         max_parameters=2000,
         network="auto",
@@ -449,6 +470,7 @@ class KEDRegressor(ExplainingStudent, StudentRegressor):
         self.n_explanations = n_explanations
         self.chimeric = chimeric
         self.swap = swap
+        self.committee_size = committee_size
         self.cv = cv
         self.max_parameters = max_parameters
         self.network = network

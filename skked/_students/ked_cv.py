@@ -1,8 +1,5 @@
 """Students chosen by cross-validation."""
 
-from dataclasses import replace
-from numbers import Integral
-
 import numpy as np
 from sklearn.metrics import check_scoring, get_scorer_names, log_loss, make_scorer
 from sklearn.model_selection import ParameterGrid
@@ -14,14 +11,15 @@ from skked._students._feasible import check_feasible, check_teacher
 from skked._students._search import Search, search_folds
 from skked._students.ked import KEDClassifier, KEDRegressor
 from skked._superfeatures import SuperfeatureClustering
-from skked._validation import Interval, StrOptions
+from skked._validation import StrOptions
 
 COMMITTEE_WEIGHT, COMMITTEE_ROWS = 0.9, 5000
 """λ of the student that a committee teaches, and rows beyond which there is none: such students differ little."""
 N_SPLITS = 5
 """Folds of the search where the teacher was not cross-fitted."""
 
-UNSEARCHED = {"teacher", "cv", "class_weight", "memory", "n_jobs", "device", "verbose", "random_state", "warm_start"}
+UNSEARCHED = {"teacher", "cv", "class_weight", "committee_size", "warm_start", "random_state"}
+UNSEARCHED |= {"memory", "n_jobs", "device", "verbose"}
 """Parameters of a student that all candidates share."""
 
 
@@ -71,10 +69,9 @@ class SearchedStudent(ExplainingStudent):
     _parameter_constraints: dict = {
         name: DistilledStudent._parameter_constraints[name]
         for name in ("teacher", "superfeatures", "chimeric", "swap", "cv", "max_parameters", "max_iter", "batch_size")
-        + ("learning_rate_init", "alpha", "memory", "n_jobs", "device", "verbose", "random_state")
+        + ("committee_size", "learning_rate_init", "alpha", "memory", "n_jobs", "device", "verbose", "random_state")
     } | {
         "param_grid": [dict, list, None],
-        "committee_size": [Interval(Integral, 1, None, closed="left")],
         "scoring": [StrOptions(set(get_scorer_names())), callable, None],
         "explainer": ExplainingStudent._parameter_constraints["explainer"],
         "n_explanations": ExplainingStudent._parameter_constraints["n_explanations"],
@@ -111,7 +108,7 @@ class SearchedStudent(ExplainingStudent):
         seen = {name: vars(self)[name] for name in ("n_features_in_", "feature_names_in_") if name in vars(self)}
         students = []
         for point in points:
-            student = self._student(**shared).set_params(**point)
+            student = self._student(**shared, committee_size=1).set_params(**point)
             student._validate_params()
             vars(student).update(seen)
             students.append(student)
@@ -143,36 +140,14 @@ class SearchedStudent(ExplainingStudent):
         self._keep_results(points, scores)
         self._say(f"chose {self.best_params_} of {len(points)} candidates, score {self.best_score_:.4g}")
         best = np.argsort(-scores.mean(axis=1), kind="stable")[: self.committee_size]
-        self._committee = []
+        committee = []
         if len(best) > 1 and len(problem) <= COMMITTEE_ROWS:
             with stage("committee"):
-                self._committee = search.committee(
+                committee = search.committee(
                     *([things[i] for i in best] for things in (students, groupings, curricula))
                 )
             students[self.best_index_].set_params(distillation_weight=COMMITTEE_WEIGHT)
-        return students[self.best_index_]
-
-    def _advised(self, curriculum, encoder):
-        """The same lessons, with the committee's mean score in place of the teacher's."""
-        committee = vars(self).pop("_committee")
-        if not committee:
-            return curriculum
-
-        def advised(lesson):
-            if lesson is None:
-                return None
-            Z = encoder.transform(lesson.X)
-            score = np.mean([network.score(Z) for network in committee], axis=0)
-            if self._task == "classification" and score.shape[1] == 1:
-                score = np.hstack([-score / 2, score / 2])
-            return replace(lesson, scores=score)
-
-        return replace(
-            curriculum,
-            real=advised(curriculum.real),
-            chimeric=advised(curriculum.chimeric),
-            unlabelled=advised(curriculum.unlabelled),
-        )
+        return students[self.best_index_], committee
 
     def _scorer(self, problem):
         """The user's scorer; by default the log-loss, that of folds without some class too, or the squared error."""
