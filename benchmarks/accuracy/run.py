@@ -1,6 +1,7 @@
 """Students of equal size on all tables: ``python -m benchmarks.accuracy.run --data FOLDER --rows 300 --budgets 500``.
 
 One JSON line per model and run goes to ``results/accuracy.jsonl``; runs that are in the file are not repeated.
+All sizes of a split share one folder of the teacher's lessons; ``--jobs 2`` measures two splits at a time.
 ``python -m benchmarks.accuracy.summary`` makes the tables and plots.
 """
 
@@ -12,6 +13,7 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
@@ -174,54 +176,67 @@ def report(student, X):
     return costs if np.isnan(alike) else costs | {"explanation_agreement": round(float(alike), 4)}
 
 
-def measure(folder, cell, wanted, known, write):
-    """Fit what is not known yet of one cell, and write a line for each model."""
-    name, n_rows, budget, kind, seed = cell
+def contestants(task, kind, budget, wanted, X_train, y_train, **common):
+    """Unfitted models of one size by name: students, and beside the default teacher those that learn from labels."""
+    models = students(task, teacher=teacher_of(kind, task), max_parameters=budget, **common)
+    if kind == "boosting":
+        n_columns = dense_codes().fit_transform(X_train).shape[1]
+        n_outputs = 1 if task == "regression" else len(set(y_train))
+        models |= outsiders(task, budget, n_columns, n_outputs)
+        if {"EBM", "FIGS"} & set(wanted or ()):
+            models |= glass_boxes(task, budget, n_outputs)
+        if "RealMLP" in (wanted or ()):
+            models |= large_network(task)
+        if "AutoGluon" in (wanted or ()):
+            models["AutoGluon"] = AutoGluonStudent(task)
+    return models
+
+
+def measure(folder, cell, budgets, wanted, known):
+    """Lines for all models of one split that are wanted and not known yet; all sizes share the teacher's lessons."""
+    name, n_rows, kind, seed = cell
     X, y, task = read_table(folder, name)
     train, test, folds = draw(folder, name, X, n_rows, seed)
     X_train, y_train, X_test, y_test = X.iloc[train], y[train], X.iloc[test], y[test]
-    with tempfile.TemporaryDirectory() as memory:
-        common = {"teacher": teacher_of(kind, task), "max_parameters": budget, "random_state": seed, "memory": memory}
-        common["cv"] = folds
-        models = students(task, **common)
-        if kind == "boosting":
-            n_columns = dense_codes().fit_transform(X_train).shape[1]
-            n_outputs = 1 if task == "regression" else len(set(y_train))
-            models |= outsiders(task, budget, n_columns, n_outputs)
-            if {"EBM", "FIGS"} & set(wanted or ()):
-                models |= glass_boxes(task, budget, n_outputs)
-            if "RealMLP" in (wanted or ()):
-                models |= large_network(task)
-            if "AutoGluon" in (wanted or ()):
-                models["AutoGluon"] = AutoGluonStudent(task)
-        shared = {"table": name, "n_train": len(train), "rows": n_rows, "budget": budget, "teacher": kind, "seed": seed}
-        taught = None
-        for label, model in models.items():
-            if (*cell, label) in known or (wanted and label not in wanted):
-                continue
-            start = time.perf_counter()
-            try:
-                model.fit(X_train, y_train)
-            except ValueError as error:
-                write({**shared, "model": label, "task": task, "score": None, "error": str(error)[:200]})
-                continue
-            line = {**shared, "model": label, "task": task, **quality(model, X_test, y_test, task)}
-            line["fit_seconds"] = round(time.perf_counter() - start, 2)
-            if hasattr(model, "n_parameters_"):
-                line["n_parameters"] = int(model.n_parameters_)
-            if hasattr(model, "teacher_"):
-                taught = taught or quality(model.teacher_, X_test, y_test, task)
-                line["teacher_score"] = taught["score"]
-                said, answered = model.teacher_.predict(X_test), model.predict(X_test)
-                measured_by = "r2" if task == "regression" else "share"
-                line["agreement"] = float(skked.agreement_score(said, answered, kind=measured_by))
-                line |= report(model, X_test)
-            if hasattr(model, "best_params_"):
-                line["chosen"] = {key: str(value) for key, value in model.best_params_.items()}
-                line["cv_score"] = model.best_score_
-            if task == "classification":
-                line["majority"] = float(pd.Series(y_test).value_counts(normalize=True).iloc[0])
-            write(line)
+    lines = []
+    with tempfile.TemporaryDirectory() as memory, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for budget in budgets:
+            common = {"random_state": seed, "memory": memory, "cv": folds}
+            models = contestants(task, kind, budget, wanted, X_train, y_train, **common)
+            shared = {"table": name, "n_train": len(train), "rows": n_rows, "budget": budget}
+            shared |= {"teacher": kind, "seed": seed, "task": task}
+            for label, model in models.items():
+                if (name, n_rows, budget, kind, seed, label) in known or (wanted and label not in wanted):
+                    continue
+                start = time.perf_counter()
+                try:
+                    model.fit(X_train, y_train)
+                except ValueError as error:
+                    lines.append({**shared, "model": label, "score": None, "error": str(error)[:200]})
+                    continue
+                seconds = round(time.perf_counter() - start, 2)
+                lines.append({**shared, "model": label, "fit_seconds": seconds, **judged(model, X_test, y_test, task)})
+    return lines
+
+
+def judged(model, X, y, task):
+    """What a fitted model is worth on test rows; of a student also how it compares with its teacher, and what it is."""
+    line = quality(model, X, y, task)
+    if hasattr(model, "n_parameters_"):
+        line["n_parameters"] = int(model.n_parameters_)
+    if hasattr(model, "teacher_"):
+        line["teacher_score"] = quality(model.teacher_, X, y, task)["score"]
+        measured_by = "r2" if task == "regression" else "share"
+        said, answered = model.teacher_.predict(X), model.predict(X)
+        line["agreement"] = float(skked.agreement_score(said, answered, kind=measured_by))
+        line |= report(model, X)
+    if hasattr(model, "best_params_"):
+        line["chosen"] = {key: str(value) for key, value in model.best_params_.items()}
+        line["cv_score"] = model.best_score_
+    if task == "classification":
+        line["majority"] = float(pd.Series(y).value_counts(normalize=True).iloc[0])
+    return line
 
 
 def main():
@@ -232,6 +247,7 @@ def main():
     parser.add_argument("--teachers", nargs="*", default=["boosting"], choices=TEACHERS)
     parser.add_argument("--models", nargs="*", help="names as in the results; default: all")
     parser.add_argument("--seeds", nargs="*", type=int, default=list(range(5)))
+    parser.add_argument("--jobs", type=int, default=1, help="splits measured at a time; 1 where seconds matter")
     parser.add_argument("--out", default="accuracy", help="name of the file in results")
     options = parser.parse_args()
     folder = data_folder(options.data)
@@ -240,20 +256,18 @@ def main():
     lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
     keys = ("table", "rows", "budget", "teacher", "seed", "model")
     known = {tuple(line[key] for key in keys) for line in lines if "model" in line}
+    cells = list(product(tables, options.rows, options.teachers, options.seeds))
+    cells.sort(key=lambda cell: (cell[3], cell[1]))  # whole splits of all tables first, the quick ones before the slow
+    found = Parallel(options.jobs, return_as="generator_unordered")(
+        delayed(measure)(folder, cell, options.budgets, options.models, known) for cell in cells
+    )
     with path.open("a") as file:
-
-        def write(line):
-            file.write(json.dumps(line) + "\n")
+        file.write(json.dumps({"environment": environment()}) + "\n")
+        for lines in found:
+            file.writelines(json.dumps(line) + "\n" for line in lines)
             file.flush()
-
-        write({"environment": environment()})
-        for seed, teacher, n_rows, budget, name in product(
-            options.seeds, options.teachers, options.rows, options.budgets, tables
-        ):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                measure(folder, (name, n_rows, budget, teacher, seed), options.models, known, write)
-            print(seed, teacher, n_rows, budget, name, flush=True)
+            for line in lines[:1]:
+                print(line["seed"], line["teacher"], line["rows"], line["table"], flush=True)
 
 
 if __name__ == "__main__":
