@@ -233,7 +233,7 @@ class DistilledStudent(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         layout = encoder, labels, len(material.base), len(problem), columns
         architecture, n_superfeatures = self._chosen_architecture(layout, problem, teaching, everything, int(seed))
         schedule = self._schedule(problem, len(material.rows))
-        if committee is None and len(problem) <= SCARCE:
+        if committee is None and self._wants_committee(len(problem)):
             committee = self._own_committee(architecture, n_superfeatures, material, schedule, int(seed))
         if committee:
             material = material.advised(committee)
@@ -265,10 +265,11 @@ class DistilledStudent(TransformerMixin, CallbackSupportMixin, BaseEstimator):
         network = StudentNetwork(architecture.inputs, trained.coefs, trained.intercepts, material.base, n_superfeatures)
         return network.rescaled(material.scale.scale, material.scale.shift)
 
+    def _wants_committee(self, n_samples):
+        return self.committee_size > 1 and self.distillation_weight > 0 and n_samples <= SCARCE
+
     def _own_committee(self, architecture, n_superfeatures, material, schedule, seed):
         """Students like this one from other first weights, who say in the teacher's place what rows score."""
-        if self.committee_size == 1 or not self.distillation_weight:
-            return None
         seeds = np.random.RandomState(seed).randint(np.iinfo(np.int32).max, size=self.committee_size)
         with stage("committee"):
             members = self._fit_networks(architecture, n_superfeatures, material, schedule, seeds)

@@ -193,7 +193,10 @@ class Search:
         )
 
     def _together(self, students, labels, materials, columns, *, epochs, batch_size, per_row):
-        """Networks of students of one layout, each on each part of the material: list over students of lists."""
+        """Networks of students of one layout, each on each part of the material: list over students of lists.
+
+        A student that is there more than once starts from other first weights each time.
+        """
         from skked._torch._train import Part, Schedule, stacked, train
 
         first, material = students[0], materials[0]
@@ -206,7 +209,8 @@ class Search:
             parts.append(Part(_following(real, own), _following(chimeras, mixed)))
             real = own if real is None else stacked(real, own)
             chimeras = mixed if chimeras is None else stacked(chimeras, mixed)
-        seeds = np.random.RandomState(self.seed).randint(np.iinfo(np.int32).max, size=len(parts))
+        starts = [sum(other is student for other in students[:i]) for i, student in enumerate(students)]
+        seeds = np.random.RandomState(self.seed).randint(np.iinfo(np.int32).max, size=(max(starts) + 1, len(parts)))
         weights = [student._loss_weights(material.scale.kind) for student in students for _ in parts]
         n_rows = min(len(part.real) for part in parts)
         trained = train(
@@ -217,7 +221,7 @@ class Search:
             Schedule(min(epochs, first.max_iter), batch_size, first.learning_rate_init, first._weight_decay(n_rows)),
             kind=material.scale.kind,
             **{name: [each[name] for each in weights] for name in LOSS_PARAMETERS},
-            seeds=[int(seed) for _ in students for seed in seeds],
+            seeds=[int(seed) for start in starts for seed in seeds[start]],
             chimeric=chimeras,
             chimeras_per_row=per_row,
             parts=None if len(parts) == 1 else parts * len(students),

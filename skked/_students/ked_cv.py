@@ -139,15 +139,31 @@ class SearchedStudent(ExplainingStudent):
         scores = search.scores(students, groupings, curricula)
         self._keep_results(points, scores)
         self._say(f"chose {self.best_params_} of {len(points)} candidates, score {self.best_score_:.4g}")
-        best = np.argsort(-scores.mean(axis=1), kind="stable")[: self.committee_size]
+        chosen = students[self.best_index_]
+        advisers = self._advisers(scores, chosen)
         committee = []
-        if len(best) > 1 and len(problem) <= COMMITTEE_ROWS:
+        if len(advisers) > 1 and len(problem) <= COMMITTEE_ROWS:
             with stage("committee"):
                 committee = search.committee(
-                    *([things[i] for i in best] for things in (students, groupings, curricula))
+                    *([things[i] for i in advisers] for things in (students, groupings, curricula))
                 )
-            students[self.best_index_].set_params(distillation_weight=COMMITTEE_WEIGHT)
-        return students[self.best_index_], committee
+            if not chosen.distillation_weight:
+                chosen.set_params(explanation_weight=0.0)
+            chosen.set_params(distillation_weight=COMMITTEE_WEIGHT)
+        return chosen, committee
+
+    def _advisers(self, scores, chosen):
+        """Numbers of the best few candidates, whose mean score the chosen one learns.
+
+        Where the labels alone won, most of the others listen to a teacher that does harm: those that are more than a
+        standard error behind, by the differences of the folds, make way for the winner from other first weights.
+        """
+        best = np.argsort(-scores.mean(axis=1), kind="stable")[: self.committee_size]
+        if chosen.distillation_weight > 0:
+            return best
+        behind = scores[best[0]] - scores[best]
+        error = behind.std(axis=1) / np.sqrt(max(1, scores.shape[1] - 1))
+        return np.where(behind.mean(axis=1) <= error, best, best[0])
 
     def _scorer(self, problem):
         """The user's scorer; by default the log-loss, that of folds without some class too, or the squared error."""
@@ -207,6 +223,8 @@ class KEDClassifierCV(SearchedStudent, StudentClassifier):
     committee_size : int, default=6
         So many of the best candidates are trained on all rows, and the chosen student learns their mean score in place
         of the teacher's, with a distillation weight of 0.9. 1 leaves it to the teacher, as do more than 5,000 rows.
+        Where a student won that learns from the labels alone (``distillation_weight=0``), candidates that are more
+        than a standard error behind it make way for the winner itself from other first weights.
     superfeatures : "auto", int, array-like, dict or clusterer, default="auto"
         Superfeatures of the candidates, where `param_grid` does not say. In the default grid, superfeatures given here
         take the place of the automatic ones.
@@ -388,6 +406,8 @@ class KEDRegressorCV(SearchedStudent, StudentRegressor):
     committee_size : int, default=6
         So many of the best candidates are trained on all rows, and the chosen student learns their mean score in place
         of the teacher's, with a distillation weight of 0.9. 1 leaves it to the teacher, as do more than 5,000 rows.
+        Where a student won that learns from the labels alone (``distillation_weight=0``), candidates that are more
+        than a standard error behind it make way for the winner itself from other first weights.
     superfeatures : "auto", int, array-like, dict or clusterer, default="auto"
         Superfeatures of the candidates, where `param_grid` does not say. In the default grid, superfeatures given here
         take the place of the automatic ones.
