@@ -155,7 +155,7 @@ class SearchedStudent(ExplainingStudent):
     def _advisers(self, scores, chosen):
         """Numbers of the best few candidates, whose mean score the chosen one learns.
 
-        Where the labels alone won, most of the others listen to a teacher that does harm: those that are more than a
+        Where the labels alone won, those that listen to the teacher may have been misled: candidates more than a
         standard error behind, by the differences of the folds, make way for the winner from other first weights.
         """
         best = np.argsort(-scores.mean(axis=1), kind="stable")[: self.committee_size]
