@@ -89,7 +89,7 @@ def test_importance_is_of_the_predicted_class_and_the_rest_shares_a_bar(wine):
 
 
 def test_explanations_of_any_model():
-    model = LogisticRegression(max_iter=5_000).fit(WINE, CULTIVAR)
+    model = LogisticRegression(solver="newton-cholesky").fit(WINE, CULTIVAR)
     labels = np.arange(13) % 3
     explanation = GroupShapleyExplainer(labels, random_state=0).fit(model, WINE).explain(WINE[:4])
     display = displays.ExplanationDisplay.from_explanation(explanation, kind="row", row=1, target_class="1")

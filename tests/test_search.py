@@ -15,6 +15,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 from skked import KDClassifier, KEDClassifier, KEDClassifierCV, KEDRegressor, KEDRegressorCV
 
+LINEAR = LogisticRegression(solver="newton-cholesky")
 QUICK = {"max_parameters": 300, "max_iter": 30, "cv": 3, "random_state": 0}
 GRID = {"network": ["additive", "heads"], "explanation_weight": [0.0, 0.7], "distillation_weight": [0.0, 0.8]}
 
@@ -25,9 +26,8 @@ def wine():
 
 
 def test_chosen_student_is_the_one_that_its_parameters_make(wine):
-    teacher = LogisticRegression(max_iter=5000)
-    searched = KEDClassifierCV(teacher, param_grid=GRID, committee_size=1, **QUICK).fit(*wine)
-    alone = KEDClassifier(LogisticRegression(max_iter=5000), committee_size=1, **QUICK)
+    searched = KEDClassifierCV(LINEAR, param_grid=GRID, committee_size=1, **QUICK).fit(*wine)
+    alone = KEDClassifier(LINEAR, committee_size=1, **QUICK)
     alone.set_params(**searched.best_params_).fit(*wine)
     assert_array_equal(searched.predict_proba(wine[0]), alone.predict_proba(wine[0]))
     assert_array_equal(searched.contributions(wine[0]), alone.contributions(wine[0]))
@@ -36,10 +36,9 @@ def test_chosen_student_is_the_one_that_its_parameters_make(wine):
 
 def test_a_committee_teaches_the_chosen_student(wine):
     X, y = wine
-    teacher = LogisticRegression(max_iter=5000)
     quick = {**QUICK, "max_iter": 100}
     grid = {**GRID, "distillation_weight": [0.4, 0.8]}
-    fitted = [KEDClassifierCV(teacher, param_grid=grid, committee_size=n, **quick).fit(X, y) for n in (1, 4)]
+    fitted = [KEDClassifierCV(LINEAR, param_grid=grid, committee_size=n, **quick).fit(X, y) for n in (1, 4)]
     assert fitted[0].best_params_ == fitted[1].best_params_
     one, taught = (student.predict_proba(X) for student in fitted)
     assert not np.array_equal(one, taught)
@@ -49,14 +48,14 @@ def test_a_committee_teaches_the_chosen_student(wine):
 
 def test_frames_with_names_raise_no_warning():
     X, y = load_wine(return_X_y=True, as_frame=True)
-    searched = KEDClassifierCV(LogisticRegression(max_iter=5000), param_grid={"temperature": [1.0, 3.0]}, **QUICK)
+    searched = KEDClassifierCV(LINEAR, param_grid={"temperature": [1.0, 3.0]}, **QUICK)
     searched.fit(X, y)
     assert searched.feature_names_in_.tolist() == X.columns.tolist()
     assert set(searched.superfeature_labels_) == set(range(len(searched.superfeature_names_)))
 
 
 def test_results_are_laid_out_as_in_a_grid_search(wine):
-    searched = KEDClassifierCV(LogisticRegression(max_iter=5000), param_grid=GRID, **QUICK).fit(*wine)
+    searched = KEDClassifierCV(LINEAR, param_grid=GRID, **QUICK).fit(*wine)
     results = searched.cv_results_
     assert len(results["params"]) == 8
     folds = np.array([results[f"split{fold}_test_score"] for fold in range(3)])
@@ -171,17 +170,17 @@ def test_what_no_candidate_can_be_is_refused_before_the_teacher_is_fitted(wine, 
 
 
 def test_a_grid_may_give_a_budget_where_the_search_has_none_that_suffices(wine):
-    searched = KEDClassifierCV(LogisticRegression(max_iter=5000), param_grid={"max_parameters": [300]}, **QUICK)
+    searched = KEDClassifierCV(LINEAR, param_grid={"max_parameters": [300]}, **QUICK)
     assert 5 < searched.set_params(max_parameters=5).fit(*wine).n_parameters_ <= 300
 
 
 def test_heads_that_were_not_taught_explain_without_touching_the_score(wine):
     X, y = wine
     common = {**QUICK, "superfeatures": 4, "chimeric": False}
-    dense = KDClassifier(LogisticRegression(max_iter=5000), max_features=None, **{**QUICK, "chimeric": False}).fit(X, y)
-    heads = KEDClassifier(LogisticRegression(max_iter=5000), network="heads", explanation_weight=0.0, **common)
+    dense = KDClassifier(LINEAR, max_features=None, **{**QUICK, "chimeric": False}).fit(X, y)
+    heads = KEDClassifier(LINEAR, network="heads", explanation_weight=0.0, **common)
     heads.set_params(max_features=None, committee_size=1).fit(X, y)
-    taught = KEDClassifier(LogisticRegression(max_iter=5000), **common).fit(X, y)
+    taught = KEDClassifier(LINEAR, **common).fit(X, y)
     assert heads.n_parameters_ == dense.n_parameters_
     assert_allclose(heads.predict_proba(X), dense.predict_proba(X), atol=0.02)  # the base differs a little
     score = heads.explanation_base_ + heads.contributions(X).sum(axis=1)
