@@ -117,6 +117,14 @@ def test_candidates_whose_kind_is_automatic_are_scored_as_what_is_trained(n_rows
     assert_array_equal(left_open.predict(X), named.predict(X))
 
 
+def test_what_a_committee_teaches_keeps_the_kind_that_was_scored():
+    X, y = load_iris(return_X_y=True)
+    common = {"superfeatures": [0, 0, 1, 1], "max_parameters": 53, "max_iter": 5, "cv": 2, "random_state": 0}
+    grid = {"distillation_weight": [0.0], "explanation_weight": [0.7], "max_features": [None], "alpha": [0.1, 0.2]}
+    searched = KEDClassifierCV(LogisticRegression(), param_grid=grid, **common).fit(X, y)
+    assert searched.network_.is_additive  # who learns from labels alone is; with explanations 53 numbers are too few
+
+
 def test_who_does_best_without_a_teacher_is_not_advised_by_those_that_it_misled():
     X, y = load_iris(return_X_y=True)
     wrong = FrozenEstimator(LogisticRegression(max_iter=1000).fit(X, (y + 1) % 3))

@@ -152,14 +152,14 @@ def beside_outsiders(runs):
     """
     rivals = runs[RIVALS]
     best = rivals.groupby(CELL).transform("mean").to_numpy().argmax(axis=1)
-    others = runs[OUTSIDERS].assign(**{BEST_RIVAL: rivals.to_numpy()[np.arange(len(runs)), best]})
+    runs = runs.assign(**{BEST_RIVAL: rivals.to_numpy()[np.arange(len(runs)), best]})
     lines = ["| CV beside | cells | mean difference | 95 % interval | wins, ties, losses | clearly ahead, behind |"]
     lines.append("|---" * 6 + "|")
     for model in [BEST_RIVAL, *OUTSIDERS]:
-        ahead = (runs["CV"] - others[model]).dropna()
-        if len(ahead):
-            points = ahead.clip(-20, 20).groupby(CELL).mean()
-            lines.append(f"| {model} | {len(points)} | {summed(points)} | {clear_cells(ahead)} |")
+        points = differences(runs, "CV", model).dropna().groupby(CELL).mean()
+        if len(points):
+            clear = clear_cells(runs["CV"] - runs[model])
+            lines.append(f"| {model} | {len(points)} | {summed(points)} | {clear} |")
     return "\n".join(lines)
 
 
