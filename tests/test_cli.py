@@ -1,5 +1,6 @@
 """The ``skked`` command, from its arguments to what it prints and writes."""
 
+import os
 import pickle
 import subprocess
 import sys
@@ -492,6 +493,19 @@ def test_the_command_survives_letters_that_a_terminal_lacks():
     call = "import sys; sys.argv = ['skked', '--version']; from skked._cli import main; main()"
     found = subprocess.run([sys.executable, "-c", call], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == f"skked {skked.__version__}"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes without a reader are another error there")
+@pytest.mark.parametrize("command", ["predict", "explain", "info"])
+def test_who_stops_reading_hears_nothing_more(command, distilled, files):
+    table = [str(files / "shop.csv")] if command != "info" else []
+    arguments = ["skked", command, str(distilled[1] / "student.skops"), *table]
+    call = f"import sys; sys.argv = {arguments}; from skked._cli import main; main()"
+    reading, writing = os.pipe()
+    os.close(reading)
+    found = subprocess.run([sys.executable, "-c", call], stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    assert (found.returncode, found.stderr) == (1, "")
 
 
 @pytest.mark.parametrize(

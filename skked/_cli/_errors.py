@@ -18,6 +18,8 @@ class UserError(Exception):
 def one_sentence_errors(debug):
     """Print an exception as one line on stderr and leave with its exit code.
 
+    Who stops reading, such as ``head``, wants to hear nothing more; typer leaves quietly then.
+
     Parameters
     ----------
     debug : bool
@@ -25,6 +27,8 @@ def one_sentence_errors(debug):
     """
     try:
         yield
+    except BrokenPipeError:
+        raise
     except Exception as error:
         if debug:
             traceback.print_exc()

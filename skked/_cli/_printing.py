@@ -159,7 +159,7 @@ def _in_words(comparison, explained, phi):
     verdict += f"the teacher says {said(explained['teacher'])}, the truth is {said(explained['truth'])}."
     strong = phi[phi.abs() >= 0.1 * phi.abs().max()]
     pro, contra = (_listed([f'"{name}"' for name in strong.index[strong * s > 0]], 3) for s in (sign, -sign))
-    return f"{verdict} {words[0]}: {pro or 'no superfeature'}; {words[1]}: {contra or 'none'}."
+    return f"{verdict} {words[0]}: {pro or 'hardly anything'}; {words[1]}: {contra or 'hardly anything'}."
 
 
 def _bars(comparison, explained, phi, console):
