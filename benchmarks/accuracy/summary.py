@@ -27,6 +27,8 @@ TIE = 0.25
 """Points within which two students are said to tie."""
 CLEAR = 0.5
 """Points by which a student that is clearly ahead or behind must be so beyond the noise of the splits."""
+TIE_NATS, CLEAR_NATS = 0.01, 0.02
+"""The same for the log-loss, in nats."""
 TINY = 2000
 """Parameters of a student that is called tiny, at most."""
 
@@ -65,9 +67,9 @@ def _is_large(table):
     return table.index.get_level_values("budget") > TINY
 
 
-def differences(scores, model, baseline="KD"):
-    """Points that a model is ahead, clipped at ±20 so that one table cannot decide a mean."""
-    return (scores[model] - scores[baseline]).clip(-20, 20)
+def differences(scores, model, baseline="KD", most=20):
+    """Points that a model is ahead, clipped so that one table cannot decide a mean."""
+    return (scores[model] - scores[baseline]).clip(-most, most)
 
 
 def interval(values, repeats=2000):
@@ -80,26 +82,26 @@ def interval(values, repeats=2000):
     return np.percentile(means, [2.5, 97.5])
 
 
-def summed(ahead):
+def summed(ahead, tie=TIE, digits=2):
     """Three cells of a table: the mean difference, its interval, and wins, ties, losses."""
     low, high = interval(ahead)
-    return f"{ahead.mean():+.2f} | {low:+.2f} to {high:+.2f} | {counted(ahead)}"
+    return f"{ahead.mean():+.{digits}f} | {low:+.{digits}f} to {high:+.{digits}f} | {counted(ahead, tie)}"
 
 
-def counted(ahead):
+def counted(ahead, tie=TIE):
     """A cell of a table: wins, ties, losses."""
-    wins, losses = int((ahead > TIE).sum()), int((ahead < -TIE).sum())
+    wins, losses = int((ahead > tie).sum()), int((ahead < -tie).sum())
     return f"{wins}, {len(ahead) - wins - losses}, {losses}"
 
 
-def clear_cells(ahead):
+def clear_cells(ahead, beyond=CLEAR):
     """A cell of a table: in how many cells a model is clearly ahead and clearly behind, by differences of runs.
 
-    Clearly: the 95 % interval of the difference, by Student's t over at least three runs, lies beyond half a point.
+    Clearly: the 95 % interval of the difference, by Student's t over at least three runs, lies beyond so much.
     """
     ahead = ahead.groupby(CELL).agg(["mean", "std", "count"]).query("count >= 3")
     half = stats.t.ppf(0.975, ahead["count"] - 1) * ahead["std"] / np.sqrt(ahead["count"])
-    n_ahead, n_behind = ((sign * ahead["mean"] - half > CLEAR).sum() for sign in (1, -1))
+    n_ahead, n_behind = ((sign * ahead["mean"] - half > beyond).sum() for sign in (1, -1))
     return f"{n_ahead}, {n_behind} of {len(ahead)}" if len(ahead) else "–"
 
 
@@ -145,8 +147,8 @@ def compared(runs, scores, facts):
     return "\n".join(lines)
 
 
-def beside_outsiders(runs):
-    """How far CV is ahead of models that people use instead: mean, interval, wins, ties, losses, clear cells.
+def beside_others(runs, others, *, most=20, tie=TIE, beyond=CLEAR, digits=2):
+    """How far CV is ahead of others: mean, interval, wins, ties, losses, clear cells.
 
     Only runs with both count; a cell is the mean of its runs. The best of plain, KD and KED is that of the cell.
     """
@@ -155,12 +157,19 @@ def beside_outsiders(runs):
     runs = runs.assign(**{BEST_RIVAL: rivals.to_numpy()[np.arange(len(runs)), best]})
     lines = ["| CV beside | cells | mean difference | 95 % interval | wins, ties, losses | clearly ahead, behind |"]
     lines.append("|---" * 6 + "|")
-    for model in [BEST_RIVAL, *OUTSIDERS]:
-        points = differences(runs, "CV", model).dropna().groupby(CELL).mean()
+    for model in others:
+        points = differences(runs, "CV", model, most).dropna().groupby(CELL).mean()
         if len(points):
-            clear = clear_cells(runs["CV"] - runs[model])
-            lines.append(f"| {model} | {len(points)} | {summed(points)} | {clear} |")
+            clear = clear_cells(runs["CV"] - runs[model], beyond)
+            lines.append(f"| {model} | {len(points)} | {summed(points, tie, digits)} | {clear} |")
     return "\n".join(lines)
+
+
+def beside_by_log_loss(runs, lines):
+    """How far the log-loss of CV, which it chooses by, is below that of other students, in nats; of classifiers."""
+    loss = lines.set_index([*RUN, "model"])["log_loss"].unstack("model").reindex(runs.index)
+    others = [BEST_RIVAL, *(model for model in STUDENTS if model != "CV")]
+    return beside_others(-loss[STUDENTS].dropna(), others, most=1, tie=TIE_NATS, beyond=CLEAR_NATS, digits=3)
 
 
 def by_teacher(scores, facts):
@@ -311,7 +320,8 @@ def of_runs(path):
     return {
         "short": in_short(scores),
         "accuracy": compared(runs, scores, facts),
-        "outsiders": beside_outsiders(runs),
+        "outsiders": beside_others(runs, [BEST_RIVAL, *OUTSIDERS]),
+        "chosen": beside_by_log_loss(runs, lines),
         "retention": retention(scores, facts, lines),
         "likeness": likeness(runs, lines),
         "tables": by_table(runs, facts),
