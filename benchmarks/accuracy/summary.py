@@ -7,6 +7,7 @@ Writes the tables of ``docs/results.md`` between their markers, from ``results/a
 import argparse
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -23,12 +24,29 @@ RIVALS = ["plain", "KD", "KED"]
 BEST_RIVAL = "best of plain, KD, KED"
 OUTSIDERS = ["linear", "tree", "small boosting", "MLP", "EBM", "FIGS", "RealMLP", "AutoGluon"]
 MODELS = OUTSIDERS + STUDENTS
-TIE = 0.25
-"""Points within which two students are said to tie."""
-CLEAR = 0.5
-"""Points by which a student that is clearly ahead or behind must be so beyond the noise of the splits."""
-TIE_NATS, CLEAR_NATS = 0.01, 0.02
-"""The same for the log-loss, in nats."""
+
+
+class Scale(NamedTuple):
+    """How differences of a score are read.
+
+    Attributes
+    ----------
+    most : float
+        A larger difference counts as this one, so that one table cannot decide a mean.
+    tie : float
+        Within it two students are said to tie.
+    clear : float
+        By so much a student that is clearly ahead or behind must be so beyond the noise of the splits.
+    digits : int
+    """
+
+    most: float
+    tie: float
+    clear: float
+    digits: int
+
+
+POINTS, NATS = Scale(20, 0.25, 0.5, 2), Scale(1, 0.01, 0.02, 3)
 TINY = 2000
 """Parameters of a student that is called tiny, at most."""
 
@@ -67,9 +85,9 @@ def _is_large(table):
     return table.index.get_level_values("budget") > TINY
 
 
-def differences(scores, model, baseline="KD", most=20):
-    """Points that a model is ahead, clipped so that one table cannot decide a mean."""
-    return (scores[model] - scores[baseline]).clip(-most, most)
+def differences(scores, model, baseline="KD", scale=POINTS):
+    """How far a model is ahead, clipped."""
+    return (scores[model] - scores[baseline]).clip(-scale.most, scale.most)
 
 
 def interval(values, repeats=2000):
@@ -82,26 +100,27 @@ def interval(values, repeats=2000):
     return np.percentile(means, [2.5, 97.5])
 
 
-def summed(ahead, tie=TIE, digits=2):
+def summed(ahead, scale=POINTS):
     """Three cells of a table: the mean difference, its interval, and wins, ties, losses."""
     low, high = interval(ahead)
-    return f"{ahead.mean():+.{digits}f} | {low:+.{digits}f} to {high:+.{digits}f} | {counted(ahead, tie)}"
+    mean, low, high = (f"{value:+.{scale.digits}f}" for value in (ahead.mean(), low, high))
+    return f"{mean} | {low} to {high} | {counted(ahead, scale)}"
 
 
-def counted(ahead, tie=TIE):
+def counted(ahead, scale=POINTS):
     """A cell of a table: wins, ties, losses."""
-    wins, losses = int((ahead > tie).sum()), int((ahead < -tie).sum())
+    wins, losses = int((ahead > scale.tie).sum()), int((ahead < -scale.tie).sum())
     return f"{wins}, {len(ahead) - wins - losses}, {losses}"
 
 
-def clear_cells(ahead, beyond=CLEAR):
+def clear_cells(ahead, scale=POINTS):
     """A cell of a table: in how many cells a model is clearly ahead and clearly behind, by differences of runs.
 
-    Clearly: the 95 % interval of the difference, by Student's t over at least three runs, lies beyond so much.
+    Clearly: the 95 % interval of the difference, by Student's t over at least three runs, lies beyond ``scale.clear``.
     """
     ahead = ahead.groupby(CELL).agg(["mean", "std", "count"]).query("count >= 3")
     half = stats.t.ppf(0.975, ahead["count"] - 1) * ahead["std"] / np.sqrt(ahead["count"])
-    n_ahead, n_behind = ((sign * ahead["mean"] - half > beyond).sum() for sign in (1, -1))
+    n_ahead, n_behind = ((sign * ahead["mean"] - half > scale.clear).sum() for sign in (1, -1))
     return f"{n_ahead}, {n_behind} of {len(ahead)}" if len(ahead) else "–"
 
 
@@ -147,7 +166,7 @@ def compared(runs, scores, facts):
     return "\n".join(lines)
 
 
-def beside_others(runs, others, *, most=20, tie=TIE, beyond=CLEAR, digits=2):
+def beside_others(runs, others, scale=POINTS):
     """How far CV is ahead of others: mean, interval, wins, ties, losses, clear cells.
 
     Only runs with both count; a cell is the mean of its runs. The best of plain, KD and KED is that of the cell.
@@ -158,18 +177,22 @@ def beside_others(runs, others, *, most=20, tie=TIE, beyond=CLEAR, digits=2):
     lines = ["| CV beside | cells | mean difference | 95 % interval | wins, ties, losses | clearly ahead, behind |"]
     lines.append("|---" * 6 + "|")
     for model in others:
-        points = differences(runs, "CV", model, most).dropna().groupby(CELL).mean()
+        points = differences(runs, "CV", model, scale).dropna().groupby(CELL).mean()
         if len(points):
-            clear = clear_cells(runs["CV"] - runs[model], beyond)
-            lines.append(f"| {model} | {len(points)} | {summed(points, tie, digits)} | {clear} |")
+            clear = clear_cells(runs["CV"] - runs[model], scale)
+            lines.append(f"| {model} | {len(points)} | {summed(points, scale)} | {clear} |")
     return "\n".join(lines)
+
+
+def by_model(lines, name, runs):
+    """What the lines of the runs say under a name, a row per run and a column per model."""
+    return lines.set_index([*RUN, "model"])[name].unstack("model").reindex(runs.index)
 
 
 def beside_by_log_loss(runs, lines):
     """How far the log-loss of CV, which it chooses by, is below that of other students, in nats; of classifiers."""
-    loss = lines.set_index([*RUN, "model"])["log_loss"].unstack("model").reindex(runs.index)
-    others = [BEST_RIVAL, *(model for model in STUDENTS if model != "CV")]
-    return beside_others(-loss[STUDENTS].dropna(), others, most=1, tie=TIE_NATS, beyond=CLEAR_NATS, digits=3)
+    loss = by_model(lines, "log_loss", runs)[STUDENTS].dropna()
+    return beside_others(-loss, [BEST_RIVAL, *(model for model in STUDENTS if model != "CV")], NATS)
 
 
 def by_teacher(scores, facts):
@@ -227,13 +250,10 @@ def with_ratios(lines):
 
 def likeness(runs, lines):
     """Log-loss beside KD's, agreement with the teacher and of the explanations, by rows: means of cells or tables."""
-    lines = lines.set_index([*RUN, "model"])
-    loss, said, explained = (
-        lines[name].unstack("model").reindex(runs.index) for name in ("log_loss", "agreement", "explanation_agreement")
-    )
+    loss, said, explained = (by_model(lines, name, runs) for name in ("log_loss", "agreement", "explanation_agreement"))
     loss = loss.groupby(CELL).mean()
     classes = loss["KD"].notna()
-    worse = loss[classes].sub(loss.loc[classes, "KD"], axis=0).clip(-1, 1)
+    worse = loss[classes].sub(loss.loc[classes, "KD"], axis=0).clip(-NATS.most, NATS.most)
     said = 100 * said.groupby(CELL).mean()[classes]
     table = ["| rows | student | log-loss − KD | 95 % interval | agreement | of explanations | runs |"]
     table.append("|---" * 7 + "|")
