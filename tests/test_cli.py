@@ -495,17 +495,33 @@ def test_the_command_survives_letters_that_a_terminal_lacks():
     assert found.stdout.strip() == f"skked {skked.__version__}"
 
 
-@pytest.mark.skipif(os.name == "nt", reason="pipes without a reader are another error there")
-@pytest.mark.parametrize("command", ["predict", "explain", "info"])
-def test_who_stops_reading_hears_nothing_more(command, distilled, files):
-    table = [str(files / "shop.csv")] if command != "info" else []
-    arguments = ["skked", command, str(distilled[1] / "student.skops"), *table]
-    call = f"import sys; sys.argv = {arguments}; from skked._cli import main; main()"
+def unread(*arguments):
+    """Run a command whose output nobody reads."""
+    call = f"import sys; sys.argv = {['skked', *map(str, arguments)]}; from skked._cli import main; main()"
     reading, writing = os.pipe()
     os.close(reading)
     found = subprocess.run([sys.executable, "-c", call], stdout=writing, stderr=subprocess.PIPE, text=True)
     os.close(writing)
+    return found
+
+
+needs_broken_pipes = pytest.mark.skipif(os.name == "nt", reason="pipes without a reader are another error there")
+
+
+@needs_broken_pipes
+@pytest.mark.parametrize("command", ["predict", "explain", "info"])
+def test_who_stops_reading_hears_nothing_more(command, distilled, files):
+    table = [files / "shop.csv"] if command != "info" else []
+    found = unread(command, distilled[1] / "student.skops", *table)
     assert (found.returncode, found.stderr) == (1, "")
+
+
+@needs_broken_pipes
+def test_who_stops_reading_has_the_files(distilled, files, tmp_path):
+    unread("report", distilled[1] / "student.skops", files / "shop.csv", "--target", "bought", "--out", tmp_path / "p")
+    assert (tmp_path / "p").stat().st_size > 1000
+    unread("distill", files / "shop.csv", "--target", "bought", "--epochs", 5, "--out", tmp_path / "shop")
+    assert {path.name for path in (tmp_path / "shop").iterdir()} == FILES
 
 
 @pytest.mark.parametrize(

@@ -51,11 +51,11 @@ def run(read, *, teacher, max_parameters, epochs, seed, row, out):
     comparison = compare(
         problem, teacher=teacher, max_parameters=max_parameters, epochs=epochs, seed=seed, progress=progress
     )
+    paths = [] if out is None else save_all(comparison, out, row)  # first: who reads the rest may stop
     console = Console()
     console.print()
     show(comparison, row, console)
     if out is not None:
-        paths = save_all(comparison, out, row)
         names = ", ".join(path.name for path in paths)
         for line in ("", f"Saved in {out}: {names}.", f"To use it: {_HOW_TO_LOAD}"):
             console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -212,13 +212,13 @@ def report_on(student, path, *, target, teacher, out):
     frozen = None if teacher is None else teacher_of(teacher, X, task, seed=0)
     with suitable_rows():
         report = distillation_report({"student": student}, X, y, teacher=None if frozen is None else frozen.estimator)
-    print(report)
-    if out is not None:
+    if out is not None:  # first: who reads the rest may stop
         try:
             report.to_html(out, title=f"{path.name}: {target}")
         except OSError as error:
             raise UserError(f"{out} cannot be written: {error.strerror or error}.") from error
         print(f"Page written to {out}.", file=sys.stderr)
+    print(report)
 
 
 def _as_known(y, student):
