@@ -134,6 +134,25 @@ def test_who_does_best_without_a_teacher_is_not_advised_by_those_that_it_misled(
     assert searched.score(X, y) > 0.9
 
 
+def test_a_committee_counts_for_as_much_as_the_folds_say():
+    grid = {"distillation_weight": [0.8, 0.9], "network": ["heads"]}
+    common = {"param_grid": grid, "max_iter": 100, "random_state": 0}
+    X, y = load_iris(return_X_y=True)
+    wrong = FrozenEstimator(LogisticRegression(max_iter=1000).fit(X, (y + 1) % 3))
+    misled = KEDClassifierCV(wrong, **common).fit(X, y)
+    assert misled.committee_weight_ == 0.3
+    assert misled.score(X, y) > 0.9
+
+    rng = np.random.RandomState(0)
+    X = rng.normal(size=(5000, 8))
+    y = (rng.uniform(size=5000) < 1 / (1 + np.exp(-X.sum(axis=1) / 2))).astype(int)
+    knows = FrozenEstimator(LogisticRegression().fit(X, y))
+    advised = KEDClassifierCV(knows, **common).fit(X[:200], y[:200])
+    assert advised.committee_weight_ == 0.9
+    alone = advised.set_params(committee_size=1).fit(X[:200], y[:200])
+    assert np.isnan(alone.committee_weight_)
+
+
 def test_students_are_judged_by_rows_that_they_did_not_see():
     rng = np.random.RandomState(0)
     X, y = rng.normal(size=(90, 30)), rng.randint(2, size=90)

@@ -234,6 +234,7 @@ def judged(model, X, y, task):
     if hasattr(model, "best_params_"):
         line["chosen"] = {key: str(value) for key, value in model.best_params_.items()}
         line["cv_score"] = model.best_score_
+        line["committee_weight"] = model.committee_weight_ if model.committee_weight_ > 0 else None
     if task == "classification":
         line["majority"] = float(pd.Series(y).value_counts(normalize=True).iloc[0])
     return line

@@ -14,6 +14,7 @@ import pandas as pd
 from scipy import stats
 
 from benchmarks.common import RESULTS, pyplot
+from skked._students.ked_cv import COMMITTEE_WEIGHTS
 
 DOCS = Path(__file__).parents[2] / "docs"
 CELL = ["table", "rows", "budget", "teacher"]
@@ -21,6 +22,7 @@ RUN = [*CELL, "seed"]
 STUDENTS = ["plain", "KD", "KD + chimeras", "KED", "heads", "CV"]
 EXPLAINED = ["plain", "KD", "structure only", "KED, no chimeras", "KED", "heads", "CV"]
 RIVALS = ["plain", "KD", "KED"]
+FIXED = "CV, committee's weight 0.9"
 BEST_RIVAL = "best of plain, KD, KED"
 OUTSIDERS = ["linear", "tree", "small boosting", "MLP", "EBM", "FIGS", "RealMLP", "AutoGluon"]
 MODELS = OUTSIDERS + STUDENTS
@@ -195,14 +197,33 @@ def beside_by_log_loss(runs, lines):
     return beside_others(-loss, [BEST_RIVAL, *(model for model in STUDENTS if model != "CV")], NATS)
 
 
+def by_weight(lines):
+    """By rows: what it is worth to choose the committee's weight and not to take 0.9 always, and what is chosen."""
+    of_run = lines.set_index([*RUN, "model"])[["score", "committee_weight"]].unstack("model")
+    runs = 100 * of_run["score"][["CV", FIXED]].dropna()
+    weights = of_run["committee_weight"]["CV"].loc[runs.index]
+    table = ["| rows | cells | runs | points gained | 95 % interval | wins, ties, losses | clearly ahead, behind |"]
+    table[0] += f" chose {', '.join(map(str, COMMITTEE_WEIGHTS))} |"
+    table.append("|---" * 8 + "|")
+    for rows, some in [*runs.groupby("rows"), ("all", runs)]:
+        gained = differences(some, "CV", FIXED).groupby(CELL).mean()
+        shares = weights.loc[some.index].value_counts(normalize=True).reindex(COMMITTEE_WEIGHTS, fill_value=0)
+        chosen = ", ".join(f"{100 * share:.0f}" for share in shares)
+        where = rows if rows == "all" else f"{rows:,}"
+        clear = clear_cells(some["CV"] - some[FIXED])
+        table.append(f"| {where} | {len(gained)} | {len(some)} | {summed(gained)} | {clear} | {chosen} % |")
+    return "\n".join(table)
+
+
 def by_teacher(scores, facts):
     """Against KD, for every kind of teacher: mean difference with its interval, wins, ties, losses."""
-    lines = ["| teacher | rows, budget | cells | student | mean − KD | 95 % interval | wins, ties, losses |"]
-    lines.append("|---" * 7 + "|")
+    lines = ["| teacher | rows, budget | cells | runs | student | mean − KD | 95 % interval | wins, ties, losses |"]
+    lines.append("|---" * 8 + "|")
     for (kind, rows, budget), some in scores.groupby(["teacher", "rows", "budget"]):
         for model in ("KED", "heads", "CV"):
             ahead = differences(some, model)
-            lines.append(f"| {kind} | {rows:,}, {budget:,} | {len(ahead)} | {model} | {summed(ahead)} |")
+            n_runs = facts.loc[ahead.index, "runs"].sum()
+            lines.append(f"| {kind} | {rows:,}, {budget:,} | {len(ahead)} | {n_runs} | {model} | {summed(ahead)} |")
     return "\n".join(lines)
 
 
@@ -345,6 +366,7 @@ def of_runs(path):
         "retention": retention(scores, facts, lines),
         "likeness": likeness(runs, lines),
         "tables": by_table(runs, facts),
+        "weight": by_weight(lines),
         "teachers": by_teacher(*others),
         "large": compared(*large),
     }

@@ -120,17 +120,40 @@ class Search:
                     material = materials[id(curricula[run[0]])][0]
                     self._settle([students[i] for i in run], groupings[run[0]].labels, material)
             runs = _runs(students, curricula)
-        number_of = {key: number for number, key in enumerate(materials)}
+        of_folds = {key: parts[1:] for key, parts in materials.items()}
+        number_of = {key: number for number, key in enumerate(of_folds)}
         items = [
             ([students[i] for i in run], groupings[run[0]].labels, number_of[id(curricula[run[0]])]) for run in runs
         ]
-        jobs = jobs_of(Search._run, (self, [parts[1:] for parts in materials.values()]), items, self.n_jobs)
+        jobs = jobs_of(Search._run, (self, list(of_folds.values())), items, self.n_jobs)
         scores = np.empty((len(students), len(self.folds)))
+        self.of_folds, self.networks = of_folds, {}
         with stage("candidates"):
             results = parallel_steps(jobs, self.n_jobs)
-        for run, result in zip(runs, results, strict=True):
+        for run, (networks, result) in zip(runs, results, strict=True):
             scores[run] = result
+            self.networks.update(zip(run, networks, strict=True))
         return scores
+
+    def advised_scores(self, students, grouping, curriculum, advisers):
+        """Scores of students of one layout that a committee advises: in each fold, the candidates trained on it.
+
+        Parameters
+        ----------
+        students : list of DistilledStudent
+        grouping : Grouping
+        curriculum : Curriculum
+        advisers : list of int
+            Numbers of candidates of the last :meth:`scores`.
+
+        Returns
+        -------
+        ndarray of shape (n_students, n_folds)
+        """
+        materials = self.of_folds[id(curriculum)]
+        committees = zip(*(self.networks[i] for i in advisers), strict=True)
+        advised = [material.advised(committee) for material, committee in zip(materials, committees, strict=True)]
+        return self._run([advised], students, grouping.labels, 0)[1]
 
     def committee(self, students, groupings, curricula):
         """Some of the students scored, trained on all rows.
@@ -173,7 +196,7 @@ class Search:
             student.set_params(network=kind if student in choosing else "additive")
 
     def _run(self, all_materials, students, labels, number):
-        """Scores of students of one layout: their networks are trained together, fold by fold and side by side."""
+        """Networks and scores of students of one layout, trained together, fold by fold and side by side."""
         first, materials = students[0], all_materials[number]
         n_rows = min(len(part.real) for part in materials)
         networks = self._together(
@@ -185,12 +208,11 @@ class Search:
             batch_size=max(1, -(-n_rows // BATCHES)),
             per_row=CHIMERAS_PER_ROW,
         )
-        return np.array(
-            [
-                [self._score(student, network, fold) for fold, network in enumerate(by_fold)]
-                for student, by_fold in zip(students, networks, strict=True)
-            ]
-        )
+        scores = [
+            [self._score(student, network, fold) for fold, network in enumerate(by_fold)]
+            for student, by_fold in zip(students, networks, strict=True)
+        ]
+        return networks, np.array(scores)
 
     def _together(self, students, labels, materials, columns, *, epochs, batch_size, per_row):
         """Networks of students of one layout, each on each part of the material: list over students of lists.

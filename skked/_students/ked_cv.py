@@ -1,5 +1,7 @@
 """Students chosen by cross-validation."""
 
+import copy
+
 import numpy as np
 from sklearn.metrics import check_scoring, get_scorer_names, log_loss, make_scorer
 from sklearn.model_selection import ParameterGrid
@@ -13,8 +15,10 @@ from skked._students.ked import KEDClassifier, KEDRegressor
 from skked._superfeatures import SuperfeatureClustering
 from skked._validation import StrOptions
 
-COMMITTEE_WEIGHT, COMMITTEE_ROWS = 0.9, 5000
-"""λ of the student that a committee teaches, and rows beyond which there is none: such students differ little."""
+COMMITTEE_WEIGHTS = 0.9, 0.8, 0.65, 0.5, 0.3
+"""Values of λ to choose from for the student that a committee teaches."""
+COMMITTEE_ROWS = 5000
+"""Rows beyond which there is no committee: such students differ little."""
 N_SPLITS = 5
 """Folds of the search where the teacher was not cross-fitted."""
 
@@ -77,7 +81,7 @@ class SearchedStudent(ExplainingStudent):
         "n_explanations": ExplainingStudent._parameter_constraints["n_explanations"],
     }
 
-    _n_stages = 11
+    _n_stages = 12
 
     def _check_feasible(self, problem):
         check_teacher(self.teacher, self._task, type(self).__name__)
@@ -138,6 +142,7 @@ class SearchedStudent(ExplainingStudent):
         )
         scores = search.scores(students, groupings, curricula)
         self._keep_results(points, scores)
+        self.committee_weight_ = np.nan
         self._say(f"chose {self.best_params_} of {len(points)} candidates, score {self.best_score_:.4g}")
         chosen = students[self.best_index_]
         advisers = self._advisers(scores, chosen)
@@ -149,8 +154,18 @@ class SearchedStudent(ExplainingStudent):
                 )
             if not chosen.distillation_weight:
                 chosen.set_params(explanation_weight=0.0)
-            chosen.set_params(distillation_weight=COMMITTEE_WEIGHT)
+            grouping, curriculum = groupings[self.best_index_], curricula[self.best_index_]
+            with stage("weight of the committee"):
+                self.committee_weight_ = self._best_weight(search, chosen, grouping, curriculum, advisers)
+            self._say(f"{len(advisers)} candidates advise it, with a weight of {self.committee_weight_}")
+            chosen.set_params(distillation_weight=self.committee_weight_)
         return chosen, committee
+
+    def _best_weight(self, search, chosen, grouping, curriculum, advisers):
+        """λ of the chosen student that does best on the folds with its committee."""
+        advised = [copy.copy(chosen).set_params(distillation_weight=weight) for weight in COMMITTEE_WEIGHTS]
+        scores = search.advised_scores(advised, grouping, curriculum, advisers)
+        return COMMITTEE_WEIGHTS[int(np.argmax(scores.mean(axis=1)))]
 
     def _advisers(self, scores, chosen):
         """Numbers of the best few candidates, whose mean score the chosen one learns.
@@ -222,9 +237,10 @@ class KEDClassifierCV(SearchedStudent, StudentClassifier):
         What to choose by, a scorer of scikit-learn; None is the log-loss.
     committee_size : int, default=6
         So many of the best candidates are trained on all rows, and the chosen student learns their mean score in place
-        of the teacher's, with a distillation weight of 0.9. 1 leaves it to the teacher, as do more than 5,000 rows.
-        Where a student won that learns from the labels alone (``distillation_weight=0``), candidates that are more
-        than a standard error behind it make way for the winner itself from other first weights.
+        of the teacher's, with the distillation weight that does best on the folds (``committee_weight_``). 1 leaves it
+        to the teacher, as do more than 5,000 rows. Where a student won that learns from the labels alone
+        (``distillation_weight=0``), candidates that are more than a standard error behind it make way for the winner
+        itself from other first weights.
     superfeatures : "auto", int, array-like, dict or clusterer, default="auto"
         Superfeatures of the candidates, where `param_grid` does not say. In the default grid, superfeatures given here
         take the place of the automatic ones.
@@ -273,6 +289,9 @@ class KEDClassifierCV(SearchedStudent, StudentClassifier):
     cv_results_ : dict
         As in :class:`~sklearn.model_selection.GridSearchCV`: ``params``, ``param_*``, ``split*_test_score``,
         ``mean_test_score``, ``std_test_score``, ``rank_test_score``.
+    committee_weight_ : float
+        Distillation weight of the chosen student beside its committee, of 0.9, 0.8, 0.65, 0.5 and 0.3 the one that does
+        best on the folds; nan without a committee.
     teacher_ : classifier
         The teacher, fitted on all rows; see :class:`KEDClassifier`.
     superfeature_labels_ : ndarray of shape (n_features_in_,)
@@ -405,9 +424,10 @@ class KEDRegressorCV(SearchedStudent, StudentRegressor):
         What to choose by, a scorer of scikit-learn; None is the squared error.
     committee_size : int, default=6
         So many of the best candidates are trained on all rows, and the chosen student learns their mean score in place
-        of the teacher's, with a distillation weight of 0.9. 1 leaves it to the teacher, as do more than 5,000 rows.
-        Where a student won that learns from the labels alone (``distillation_weight=0``), candidates that are more
-        than a standard error behind it make way for the winner itself from other first weights.
+        of the teacher's, with the distillation weight that does best on the folds (``committee_weight_``). 1 leaves it
+        to the teacher, as do more than 5,000 rows. Where a student won that learns from the labels alone
+        (``distillation_weight=0``), candidates that are more than a standard error behind it make way for the winner
+        itself from other first weights.
     superfeatures : "auto", int, array-like, dict or clusterer, default="auto"
         Superfeatures of the candidates, where `param_grid` does not say. In the default grid, superfeatures given here
         take the place of the automatic ones.
@@ -454,6 +474,9 @@ class KEDRegressorCV(SearchedStudent, StudentRegressor):
     cv_results_ : dict
         As in :class:`~sklearn.model_selection.GridSearchCV`: ``params``, ``param_*``, ``split*_test_score``,
         ``mean_test_score``, ``std_test_score``, ``rank_test_score``.
+    committee_weight_ : float
+        Distillation weight of the chosen student beside its committee, of 0.9, 0.8, 0.65, 0.5 and 0.3 the one that does
+        best on the folds; nan without a committee.
     teacher_ : regressor
         The teacher, fitted on all rows; see :class:`KEDRegressor`.
     superfeature_labels_ : ndarray of shape (n_features_in_,)
