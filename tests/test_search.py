@@ -152,6 +152,11 @@ def test_a_committee_counts_for_as_much_as_the_folds_say():
     alone = advised.set_params(committee_size=1).fit(X[:200], y[:200])
     assert np.isnan(alone.committee_weight_)
 
+    lies = FrozenEstimator(LogisticRegression().fit(X, 1 - y))
+    grid = {"distillation_weight": [0.0], "alpha": [0.1, 0.2]}
+    unmoved = KEDClassifierCV(lies, **{**common, "param_grid": grid}).fit(X[:200], y[:200])
+    assert unmoved.committee_weight_ >= 0.8  # the committee's weight, which did not listen, and not the teacher's
+
 
 def test_students_are_judged_by_rows_that_they_did_not_see():
     rng = np.random.RandomState(0)
