@@ -84,7 +84,7 @@ class Search:
         self.scorer, self.n_jobs, self.seed = scorer, n_jobs, seed
         self.held_out = [take_rows(problem.X, fold.test) for fold in folds]
         self.n_outputs = problem.hard.shape[1]
-        self.worth = []
+        self.worth, self.of_folds, self.networks = [], {}, {}
 
     def scores(self, students, groupings, curricula):
         """Scores of students, each with its superfeatures and what the teacher says.
