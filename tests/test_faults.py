@@ -514,7 +514,7 @@ def test_what_does_not_fit_into_a_gpu_is_done_in_smaller_parts(monkeypatch):
     run_out_of_memory(monkeypatch, lambda phi: len(phi) <= 3, calls)
     with pytest.warns(UserWarning, match="GPU has not enough memory to train .* student") as caught:
         found = searched().fit(X, Y)
-    assert len({str(warning.message) for warning in caught}) <= 3  # one for every training that was too large
+    assert len({str(warning.message) for warning in caught}) <= 4  # one for every training that was too large
     assert 1 < len([size for size in calls if size > 3]) < 30
     np.testing.assert_allclose(found.cv_results_["mean_test_score"], expected.cv_results_["mean_test_score"], atol=1e-5)
     np.testing.assert_allclose(found.predict_proba(X), expected.predict_proba(X), atol=1e-4)
