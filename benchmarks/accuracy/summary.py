@@ -197,11 +197,10 @@ def beside_by_log_loss(runs, lines):
     return beside_others(-loss, [BEST_RIVAL, *(model for model in STUDENTS if model != "CV")], NATS)
 
 
-def by_weight(lines):
+def by_weight(runs, lines):
     """By rows: what it is worth to choose the committee's weight and not to take 0.9 always, and what is chosen."""
-    of_run = lines.set_index([*RUN, "model"])[["score", "committee_weight"]].unstack("model")
-    runs = 100 * of_run["score"][["CV", FIXED]].dropna()
-    weights = of_run["committee_weight"]["CV"].loc[runs.index]
+    runs = 100 * by_model(lines, "score", runs)[["CV", FIXED]].dropna()
+    weights = by_model(lines, "committee_weight", runs)["CV"]
     table = ["| rows | cells | runs | points gained | 95 % interval | wins, ties, losses | clearly ahead, behind |"]
     table[0] += f" chose {', '.join(map(str, COMMITTEE_WEIGHTS))} |"
     table.append("|---" * 8 + "|")
@@ -366,7 +365,7 @@ def of_runs(path):
         "retention": retention(scores, facts, lines),
         "likeness": likeness(runs, lines),
         "tables": by_table(runs, facts),
-        "weight": by_weight(lines),
+        "weight": by_weight(runs, lines),
         "teachers": by_teacher(*others),
         "large": compared(*large),
     }
