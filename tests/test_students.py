@@ -252,6 +252,23 @@ def test_a_committee_of_numbers_speaks_in_units_of_the_target():
     assert student.score(X, y) > 0.99
 
 
+@pytest.mark.parametrize("student", [KDRegressor, KEDRegressor])
+def test_a_dead_student_starts_once_more_where_its_committee_has_learnt(student, monkeypatch):
+    X = np.random.RandomState(0).normal(size=(200, 3))
+    y = 1e5 + 1e3 * X[:, 0]
+
+    def dead(self, *args):
+        trained = fit_network(self, *args)
+        trained.coefs[-1] = [0 * coef for coef in trained.coefs[-1]]
+        return trained
+
+    fit_network = student._fit_network
+    monkeypatch.setattr(student, "_fit_network", dead)
+    alone, advised = (student(LinearRegression(), committee_size=n, random_state=0).fit(X, y) for n in (1, 2))
+    assert np.ptp(alone.predict(X)) < 1  # target units: the fault is planted
+    assert advised.score(X, y) > 0.99
+
+
 def test_regression_in_target_units():
     X, y = load_diabetes(return_X_y=True)
     small = KEDRegressor(superfeatures=3, **QUICK).fit(X, y)

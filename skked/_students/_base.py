@@ -239,8 +239,13 @@ class DistilledStudent(TransformerMixin, CallbackSupportMixin, BaseEstimator):
             material = material.advised(committee)
         with stage("epochs"):
             trained = self._fit_network(architecture, n_superfeatures, material, schedule, int(seed))
+            network = self._network_of(trained, architecture, n_superfeatures, material)
+            if committee and material.is_lost_on(network):
+                self._say("it says nearly the same of all rows: the student starts once more from other first weights")
+                other = np.random.RandomState(int(seed)).randint(np.iinfo(np.int32).max, size=1)
+                (trained,) = self._fit_networks(architecture, n_superfeatures, material, schedule, other)
+                network = self._network_of(trained, architecture, n_superfeatures, material)
         self._say(f"student trained for {len(trained.loss_curve)} epochs, last loss {trained.loss_curve[-1]:.4g}")
-        network = self._network_of(trained, architecture, n_superfeatures, material)
         Z = encoder.transform(problem.X)
         return network.centred(Z, problem.weight, over_outputs=material.scale.kind == "softmax"), trained
 

@@ -6,6 +6,9 @@ import numpy as np
 
 from skked._torch._train import TrainingSet, stacked
 
+LOST = 0.1
+"""A student of less than this share of its teacher's variance has not learnt: its hidden units are silent."""
+
 
 class TargetScale:
     """The student's outputs: one log-odds for two classes, one score per class for more, a standardised target.
@@ -123,6 +126,19 @@ class Material:
 
         rows = {name: heard(getattr(self, name)) for name in ("real", "unlabelled", "chimeric", "validation")}
         return replace(self, **rows)
+
+    def is_lost_on(self, network):
+        """Whether a network, in units of the target, says nearly the same of all rows, where the teacher does not."""
+        score = (network.score(self.real.Z) - self.scale.shift) / self.scale.scale
+        return _spread(score, self.real.weight) < LOST * _spread(self.real.soft, self.real.weight)
+
+
+def _spread(scores, weight):
+    """Variance of scores over the rows; a number that is added to the scores of all classes does not count."""
+    if scores.shape[1] > 1:
+        scores = scores - scores.mean(axis=1, keepdims=True)
+    mean = np.average(scores, axis=0, weights=weight)
+    return np.average(((scores - mean) ** 2).sum(axis=1), weights=weight)
 
 
 def _weights(n_samples, weight, explained):
