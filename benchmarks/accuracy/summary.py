@@ -210,7 +210,7 @@ def by_weight(runs, lines):
         chosen = ", ".join(f"{100 * share:.0f}" for share in shares)
         where = rows if rows == "all" else f"{rows:,}"
         clear = clear_cells(some["CV"] - some[FIXED])
-        table.append(f"| {where} | {len(gained)} | {len(some)} | {summed(gained)} | {clear} | {chosen} % |")
+        table.append(f"| {where} | {len(gained)} | {len(some):,} | {summed(gained)} | {clear} | {chosen} % |")
     return "\n".join(table)
 
 
