@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from skked._teachers._scores import centred
 from skked._torch._train import TrainingSet, stacked
 
 LOST = 0.1
@@ -41,9 +42,9 @@ class TargetScale:
         """Scores, shape (..., C), in units of the outputs, shape (..., K)."""
         return self.differences(values - self.shift)
 
-    def labels(self, hard):
-        """Labels in link space, or standardised targets."""
-        return (hard - self.shift) / self.scale
+    def outputs(self, values):
+        """Labels in link space, targets, or a network's scores in units of the target, in units of the outputs."""
+        return (values - self.shift) / self.scale
 
 
 def training_set(lesson, encoder, scale, *, weight=None, hard=None):
@@ -67,7 +68,7 @@ def training_set(lesson, encoder, scale, *, weight=None, hard=None):
     weight = np.ones(n_samples) if weight is None else weight
     return TrainingSet(
         Z=encoder.transform(lesson.X),
-        hard=np.zeros_like(soft) if hard is None else scale.labels(hard),
+        hard=np.zeros_like(soft) if hard is None else scale.outputs(hard),
         soft=soft,
         phi=None if lesson.phi is None else scale.differences(lesson.phi),
         weight=weight,
@@ -122,21 +123,21 @@ class Material:
             if rows is None:
                 return None
             score = np.mean([network.score(rows.Z) for network in committee], axis=0)
-            return replace(rows, soft=(score - self.scale.shift) / self.scale.scale)
+            return replace(rows, soft=self.scale.outputs(score))
 
         rows = {name: heard(getattr(self, name)) for name in ("real", "unlabelled", "chimeric", "validation")}
         return replace(self, **rows)
 
     def is_lost_on(self, network):
         """Whether a network, in units of the target, says nearly the same of all rows, where the teacher does not."""
-        score = (network.score(self.real.Z) - self.scale.shift) / self.scale.scale
+        score = self.scale.outputs(network.score(self.real.Z))
         return _spread(score, self.real.weight) < LOST * _spread(self.real.soft, self.real.weight)
 
 
 def _spread(scores, weight):
     """Variance of scores over the rows; a number that is added to the scores of all classes does not count."""
     if scores.shape[1] > 1:
-        scores = scores - scores.mean(axis=1, keepdims=True)
+        scores = centred(scores)
     mean = np.average(scores, axis=0, weights=weight)
     return np.average(((scores - mean) ** 2).sum(axis=1), weights=weight)
 
