@@ -81,7 +81,7 @@ def table():
 def frame(table):
     """Numbers and texts, both with missing cells; the columns of a superfeature are apart."""
     X, _ = table
-    D = pd.DataFrame(X, columns=list("abcdef"))
+    D = pd.DataFrame(X.copy(), columns=list("abcdef"))
     D["colour"] = np.where(X[:, 0] > 0.3, "red", np.where(X[:, 1] > 0, "blue", "green"))
     D["size"] = pd.Categorical(np.where(X[:, 2] > 0, "big", "small"))
     D.loc[::7, "b"] = np.nan

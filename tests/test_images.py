@@ -371,7 +371,7 @@ def test_hints_bring_the_maps_nearer(digits, teacher, hint):
         projection = None
         if hint == "fitnet":
             flat = [maps.transpose(1, 0, 3, 2).reshape(4, -1, maps.shape[2]) for maps in (ours, theirs)]
-            projection = [np.linalg.lstsq(a, b)[0] for a, b in zip(*flat, strict=True)]
+            projection = [np.linalg.lstsq(a, b, rcond=None)[0] for a, b in zip(*flat, strict=True)]
         return _hint(hint, ours + 1e-9, theirs, projection).mean()
 
     assert distance(0.9) < 0.8 * distance(0.0)

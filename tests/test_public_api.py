@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -50,3 +52,16 @@ print(*sys.modules)
 """
     )
     assert not {"torch", "shap", "numba"} & set(loaded)
+
+
+def test_lower_bounds_are_the_oldest_versions_that_were_tested():
+    root = Path(__file__).parents[1]
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    needed = [
+        *project["dependencies"],
+        *(line for name in ("parquet", "plot", "onnx", "skops") for line in extras[name]),
+    ]
+    tested = dict(line.split("==") for line in (root / "tests" / "oldest.txt").read_text().splitlines() if "==" in line)
+    for name, bound in (line.split(">=") for line in needed):
+        assert tested[name] == bound or tested[name].startswith(f"{bound}."), name

@@ -122,7 +122,7 @@ def _column_steps(X, kinds, max_levels):
     runs = [(kind, list(run)) for kind, run in groupby(range(len(kinds)), kinds.__getitem__)]
     steps = [(f"columns_{run[0]}", step_of_kind[kind], run) for kind, run in runs]
     # A DataFrame in between keeps every column's own type: an array of mixed columns would be one of objects.
-    return ColumnTransformer(steps, verbose_feature_names_out=False).set_output(transform="pandas")
+    return ColumnTransformer(steps).set_output(transform="pandas")
 
 
 def _below_all(X, kinds):
