@@ -37,7 +37,8 @@ figure { margin: .8rem 0; max-width: 30rem; break-inside: avoid }
 svg { width: 100%; height: auto; display: block }
 svg text { fill: var(--ink); font: 11px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif }
 .grid { stroke: var(--rule); fill: none } .axis { stroke: var(--soft); fill: none }
-.line { fill: none; stroke-width: 1.8; stroke: var(--colour) } .dot { fill: var(--colour); fill-opacity: .75 }
+.line { fill: none; stroke-width: 1.8; stroke: var(--colour) } .dot { fill: var(--colour); fill-opacity: .75;
+  stroke: none }
 .c0 { --colour: var(--c0) } .c1 { --colour: var(--c1) } .c2 { --colour: var(--c2) } .c3 { --colour: var(--c3) }
 .c4 { --colour: var(--c4) } .c5 { --colour: var(--c5) } .c6 { --colour: var(--c6) } .c7 { --colour: var(--c7) }
 .key { display: inline-block; white-space: nowrap; margin-right: 1rem }

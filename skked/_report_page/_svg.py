@@ -1,4 +1,4 @@
-"""Small vector pictures that take the colours of the page, light or dark."""
+"""Small vector pictures that take the colours of the page, light or dark; grey where its style sheet is not read."""
 
 from dataclasses import dataclass
 from html import escape
@@ -10,6 +10,7 @@ from skked._displays.superfeatures import owners
 _WIDTH, _HEIGHT = 360, 250
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 10, 42
 _LETTER = 6.6
+_INK = 'fill="currentColor" stroke="none"'
 N_COLOURS = 8
 
 
@@ -77,7 +78,7 @@ def chart(series, *, x_label, y_label, description, limits=None, diagonal=False)
     if len(y_label) * _LETTER > 2 * middle:
         squeezed = f' textLength="{2 * middle - 4:.0f}" lengthAdjust="spacingAndGlyphs"'
     parts.append(
-        f'<text x="12" y="{middle:.0f}" text-anchor="middle" transform="rotate(-90 12 {middle:.0f})"{squeezed}>'
+        f'<text x="12" y="{middle:.0f}" text-anchor="middle" transform="rotate(-90 12 {middle:.0f})"{squeezed} {_INK}>'
         f"{escape(y_label)}</text>"
     )
     return _picture(_WIDTH, _HEIGHT, parts, description)
@@ -166,13 +167,14 @@ def _drawn(series, x, y):
 
 def _picture(width, height, parts, description):
     return (
-        f'<svg viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="{escape(description)}">'
+        f'<svg viewBox="0 0 {width:.0f} {height:.0f}" fill="none" stroke="gray" font-size="11" '
+        f'font-family="sans-serif" role="img" aria-label="{escape(description)}">'
         f"<title>{escape(description)}</title>{''.join(parts)}</svg>"
     )
 
 
 def _text(x, y, text, anchor):
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(str(text))}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" {_INK}>{escape(str(text))}</text>'
 
 
 def _number(value):
