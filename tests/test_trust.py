@@ -116,10 +116,12 @@ def test_ctrl_c_leaves_the_other_estimators_as_they_were(make):
 
 
 SLOW = """
-import sys, time
+import signal, sys, time
 import numpy as np
 from sklearn.tree import DecisionTreeClassifier
 from skked import KEDClassifier
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite that runs in the background may have it ignored
 
 class Slow(DecisionTreeClassifier):
     def fit(self, X, y, sample_weight=None):
