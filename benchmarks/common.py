@@ -33,10 +33,11 @@ def table_parser(description, *, render=False):
 
 
 def pyplot():
-    """matplotlib's pyplot, which draws into files and needs no screen."""
+    """matplotlib's pyplot, which draws into files and needs no screen; the same figure is the same file."""
     import matplotlib
 
     matplotlib.use("Agg")
+    matplotlib.rcParams["svg.hashsalt"] = "skked"
     from matplotlib import pyplot
 
     return pyplot

@@ -240,7 +240,7 @@ def by_table(runs, facts):
 
 
 def retention(scores, facts, lines):
-    """By rows and budget: median share of the teacher's accuracy above the majority that students keep, and what for.
+    """By teacher, rows, budget: median share of its accuracy above the majority that students keep, and what for.
 
     The last two columns are KED's bytes and time of one row beside the teacher's, medians of the same runs.
     """
@@ -248,8 +248,8 @@ def retention(scores, facts, lines):
     majority = 100 * facts.loc[classes, "majority"]
     headroom = 100 * facts.loc[classes, "teacher_score"] - majority
     ked = with_ratios(lines[lines["model"] == "KED"]).set_index(CELL)
-    table = ["| rows, budget | cells | plain | KD | KED | CV | bytes, KED | one row, KED |", "|---" * 8 + "|"]
-    for (rows, budget), some in scores[classes].groupby(["rows", "budget"]):
+    table = ["| teacher, rows, budget | cells | plain | KD | KED | CV | bytes, KED | one row, KED |", "|---" * 8 + "|"]
+    for (kind, rows, budget), some in scores[classes].groupby(["teacher", "rows", "budget"]):
         usable = headroom.loc[some.index] > 2
         shares = [
             f"{100 * ((some[model] - majority.loc[some.index]) / headroom.loc[some.index])[usable].median():.0f} %"
@@ -257,7 +257,7 @@ def retention(scores, facts, lines):
         ]
         costs = ked.loc[ked.index.isin(some.index[usable]), ["of_bytes", "of_us"]].median()
         shares += [f"1/{ratio:.0f}" for ratio in costs]
-        table.append(f"| {rows:,}, {budget:,} | {int(usable.sum())} | " + " | ".join(shares) + " |")
+        table.append(f"| {kind}, {rows:,}, {budget:,} | {int(usable.sum())} | " + " | ".join(shares) + " |")
     return "\n".join(table)
 
 
@@ -355,6 +355,7 @@ def of_runs(path):
     runs, lines = read_runs(path)
     everything = cells_of(runs, lines)
     others = [table[table.index.get_level_values("teacher") != "boosting"] for table in everything]
+    tiny = [table[~_is_large(table)] for table in everything]
     large = list(boosted(runs, *everything, large=True))
     runs, scores, facts = boosted(runs, *everything)
     return {
@@ -362,7 +363,7 @@ def of_runs(path):
         "accuracy": compared(runs, scores, facts),
         "outsiders": beside_others(runs, [BEST_RIVAL, *OUTSIDERS]),
         "chosen": beside_by_log_loss(runs, lines),
-        "retention": retention(scores, facts, lines),
+        "retention": retention(*tiny, lines),
         "likeness": likeness(runs, lines),
         "tables": by_table(runs, facts),
         "weight": by_weight(runs, lines),
