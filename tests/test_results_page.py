@@ -35,6 +35,22 @@ def test_readme_says_how_long_a_search_takes():
     assert f"{search['candidates']} candidates on 5 folds take {times:.1f} times as long as one fit" in readme
 
 
+def test_readme_quotes_what_the_page_says_is_kept():
+    root = Path(__file__).parents[1]
+    page = (root / "docs" / "results.md").read_text(encoding="utf-8")
+    table = page.split("<!-- retention: begin -->")[1].split("<!-- retention: end -->")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.strip().splitlines()]
+    kept = {row[0]: dict(zip(rows[0], row, strict=True)) for row in rows}
+    few, many, forest = (kept[f"{name}, 2,000"] for name in ("boosting, 1,000", "boosting, 20,000", "forest, 1,000"))
+    readme = " ".join((root / "README.md").read_text(encoding="utf-8").split())
+    assert (
+        f"With 1,000 rows and 2,000 parameters the median student of the search keeps {few['CV']} of its teacher's "
+        f"accuracy above the majority class, with all rows, up to 20,000, {many['CV']}. Of a forest of 200 trees and "
+        f"1,000 rows it keeps {forest['CV']}; KED's defaults keep {forest['KED']}, in {forest['bytes, KED']} of the "
+        f"forest's bytes and {forest['one row, KED']} of its time for one row."
+    ) in readme
+
+
 def test_family_page_shows_what_was_measured():
     root = Path(__file__).parents[1]
     measured = json.loads((root / "benchmarks" / "results" / "family.json").read_text())
