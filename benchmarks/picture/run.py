@@ -61,7 +61,7 @@ def draw(found):
     """Two panels: costs of both models, and the student's reasons for one row."""
     plt = pyplot()
 
-    settings = {"font.size": 10, "svg.hashsalt": "skked", "svg.fonttype": "path", "axes.spines.top": False}
+    settings = {"font.size": 10, "svg.fonttype": "path", "axes.spines.top": False}
     with plt.rc_context({**settings, "axes.spines.right": False}):
         figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 2.9), width_ratios=(1, 1.25), layout="constrained")
         _draw_costs(left, found["models"], found["n_test"])
