@@ -28,6 +28,15 @@ def test_readme_quotes_the_same_runs():
     ) in README
 
 
+def test_readme_quotes_other_teachers():
+    scores, _ = read(RESULTS / "accuracy.jsonl")
+    ahead = differences(scores.xs((300, 500), level=["rows", "budget"]), "CV").groupby("teacher").mean()
+    assert (
+        "taught by a forest, a network or a stack, with 300 rows and 500 parameters, the search was ahead of KD by "
+        f"{ahead['forest']:+.1f}, {ahead['network']:+.1f} and {ahead['stack']:+.1f} points."
+    ) in README
+
+
 def test_readme_quotes_how_far_the_search_is_ahead_of_others():
     (runs,) = boosted(read_runs(RESULTS / "accuracy.jsonl")[0])
     words = {
