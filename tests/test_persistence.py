@@ -358,17 +358,25 @@ def test_without_skops_the_extra_is_named(cancer_student, tmp_path, monkeypatch)
         save(cancer_student, tmp_path / "student.skops")
 
 
-def test_files_of_another_protocol_and_parameters_that_cannot_be_stored(tmp_path):
+def test_what_students_do_not_hold_is_left_to_skops():
     from skked._export._plain_reader import NotPlain, read_plain
 
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("schema.json", json.dumps({"protocol": -1}))
-    with pytest.raises(NotPlain):
-        read_plain(content.getvalue(), set())
+    texts = np.array([["a", "b"]], dtype=object)
+    assert read_plain(skops.io.dumps(texts[0]), set()).tolist() == ["a", "b"]
+    for of_skops in (content.getvalue(), skops.io.dumps(texts)):
+        with pytest.raises(NotPlain):
+            read_plain(of_skops, set())
 
 
-@pytest.mark.parametrize("kind", [iter, list])
+def one_by_one(folds):
+    """Folds that can be taken once, and not be pickled."""
+    yield from folds
+
+
+@pytest.mark.parametrize("kind", [iter, list, one_by_one])
 def test_folds_that_cannot_be_stored_or_list_rows_are_saved_as_the_default(kind, rows, tmp_path):
     X, y = rows
     folds = kind([(np.flatnonzero(np.arange(120) % 2 != k), np.flatnonzero(np.arange(120) % 2 == k)) for k in range(2)])

@@ -681,12 +681,10 @@ def test_durations_in_words():
 
 
 def test_losses_that_are_not_finite_are_refused_by_automatic_derivatives():
-    from skked import E2KDClassifier
-
     X, y = load_iris(return_X_y=True)
-    parameters = {"max_iter": 30, "max_parameters": 60, "cv": 2, "random_state": 0, "superfeatures": [0, 0, 1, 1]}
+    student = XDistillationClassifier(LogisticRegression(), learning_rate_init=1e30, max_iter=30, cv=2, random_state=0)
     with pytest.raises(ValueError, match=r"loss became .* Lower learning_rate_init=1e"):
-        E2KDClassifier(LogisticRegression(), learning_rate_init=1e30, **parameters).fit(X, y)
+        student.fit(X, y)
 
 
 def test_automatic_derivatives_stop_when_nothing_gets_better():
