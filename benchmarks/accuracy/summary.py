@@ -61,11 +61,6 @@ def read_runs(path):
     return scores.dropna(subset=STUDENTS), lines
 
 
-def read(path):
-    """Mean scores and facts of the cells in a file, as of `cells_of`."""
-    return cells_of(*read_runs(path))
-
-
 def cells_of(scores, lines):
     """Mean scores of the students, a row per cell and a column per model, over the runs of the cell; and facts.
 
